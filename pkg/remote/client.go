@@ -1,0 +1,240 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+)
+
+// Client is a connection to one host, safe for concurrent use. Its methods return when their context ends; the work that
+// is left over, such as telling the host to stop, has ended when Close returns.
+type Client struct {
+	target   Target
+	log      *slog.Logger
+	counters *counters
+	conn     *ssh.Client
+	wire     *wire
+	slots    chan struct{} // one per command, see maxSessions
+	running  atomic.Int64  // commands that have a session
+	staging  staging
+	work     sync.WaitGroup // background goroutines, guarded by mu against a late Add
+
+	done chan struct{} // closed when the connection has ended, after cause is set
+
+	mu      sync.Mutex
+	closing bool  // Close was called
+	cause   error // why the connection ended
+}
+
+// maxSessions is how many commands run at once over one connection. sshd's MaxSessions, 10 by default, counts commands
+// and the SFTP session; the others wait here rather than fail there.
+const maxSessions = 8
+
+// sessionTries is how often a session is asked for when no command of ours is the reason for the refusal.
+const sessionTries = 8
+
+// closeGrace bounds how long Close waits for the host: for the removal of uploaded files and the end of commands.
+const closeGrace = 2 * time.Second
+
+// errClosed is the cause when Close ended the connection.
+var errClosed = errors.New("the connection was closed")
+
+func newClient(d *Dialer, target Target, wire *wire, conn *ssh.Client) *Client {
+	c := &Client{
+		target:   target,
+		log:      d.options.Logger.With("host", target.Name),
+		counters: &d.counters,
+		conn:     conn,
+		wire:     wire,
+		slots:    make(chan struct{}, maxSessions),
+		done:     make(chan struct{}),
+	}
+	go func() {
+		c.end(fmt.Errorf("the host ended the connection: %w", conn.Wait()))
+		close(c.done)
+	}()
+	go c.keepAlive(d.options.KeepAlive)
+	return c
+}
+
+// session opens a session, a channel for a command or for SFTP (RFC 4254 section 6.1). sshd refuses one too many, and
+// counts those that have just ended for a moment longer. Nothing has run by then, so it is safe to ask again, for as long
+// as commands run that will make room.
+func (c *Client) session(ctx context.Context) (*ssh.Session, error) {
+	for try := 1; ; {
+		session, err := c.conn.NewSession()
+		if err == nil {
+			return session, nil
+		}
+		if !errors.As(err, new(*ssh.OpenChannelError)) {
+			return nil, fmt.Errorf("open a session: %w", err)
+		}
+		if c.running.Load() == 0 {
+			try++
+		}
+		if try > sessionTries {
+			return nil, fmt.Errorf("open a session, does MaxSessions in sshd_config allow another? %w", err)
+		}
+		if ended := pause(ctx, try); ended != nil {
+			return nil, fmt.Errorf("open a session: %w", ended)
+		}
+	}
+}
+
+// Target returns how the host is reached, with defaults filled in.
+func (c *Client) Target() Target { return c.target }
+
+// begin runs f in the background until Close; it refuses when Close has been called.
+func (c *Client) begin(f func()) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return errClosed
+	}
+	c.work.Go(f)
+	return nil
+}
+
+// end ends the connection; the first cause is the one that is told.
+func (c *Client) end(cause error) {
+	c.mu.Lock()
+	if c.cause == nil {
+		c.cause = cause
+	}
+	c.mu.Unlock()
+	_ = c.wire.Close()
+}
+
+// why returns the reason for err, which an operation on the connection gave: when the connection is at its end, that.
+func (c *Client) why(err error) error {
+	if !isAnswer(err) {
+		// The operation may learn of the end of the connection before conn.Wait does; a request settles it.
+		if _, _, err := c.conn.SendRequest(keepAliveRequest, true, nil); err != nil {
+			<-c.done
+		}
+	}
+	select {
+	case <-c.done:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.cause
+	default:
+		return err
+	}
+}
+
+// isAnswer tells whether err came from the host, or from the end of a context, and so says nothing of the connection.
+func isAnswer(err error) bool {
+	return errors.As(err, new(*ssh.ExitError)) || errors.As(err, new(*ssh.OpenChannelError)) || errors.As(err, new(*sftp.StatusError)) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+const (
+	keepAliveRequest = "keepalive@openssh.com"
+	keepAliveMisses  = 3 // intervals without a byte from the host after which it counts as gone
+)
+
+// keepAlive ends the connection when the host falls silent: after an interval without a byte it is asked for a sign of
+// life, and after two more without an answer it is given up. Anything it sends counts, as with ServerAliveInterval of
+// ssh_config(5), so that a slow link full of data is not taken for a dead one.
+func (c *Client) keepAlive(interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	answered := make(chan struct{}, 1)
+	answered <- struct{}{}
+	last, misses := c.wire.received.Load(), 0
+	for {
+		select {
+		case <-c.done:
+			return
+		case <-ticker.C:
+		}
+		if now := c.wire.received.Load(); now != last {
+			last, misses = now, 0
+			continue
+		}
+		if misses++; misses >= keepAliveMisses {
+			c.end(fmt.Errorf("the host has not answered for %v, it is down, frozen or cut off", keepAliveMisses*interval))
+			return
+		}
+		select {
+		case <-answered:
+			go func() { // ends with its answer or with the connection
+				_, _, _ = c.conn.SendRequest(keepAliveRequest, true, nil)
+				answered <- struct{}{}
+			}()
+		default: // the last question is still open
+		}
+	}
+}
+
+// Close removes the uploaded files and ends the connection. It takes a few seconds at most, also when the host is gone.
+// Commands that are still running are ended; they fail.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	again := c.closing
+	c.closing = true
+	c.mu.Unlock()
+	if again {
+		<-c.done
+		return nil
+	}
+	grace := time.AfterFunc(closeGrace, func() { c.end(errClosed) })
+	err := c.staging.remove()
+	idle := make(chan struct{})
+	go func() {
+		c.work.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+	case <-c.done:
+	}
+	grace.Stop()
+	lost := c.lost()
+	c.end(errClosed)
+	<-idle
+	<-c.done
+	if err != nil && lost == nil {
+		return fmt.Errorf("close the connection to %s: %w", c.target, err)
+	}
+	return nil
+}
+
+// abandon closes a connection that nobody waits for any more.
+func (c *Client) abandon() { _ = c.Close() }
+
+// lost returns why the connection ended, or nil while it stands.
+func (c *Client) lost() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// await runs f in the background and returns its error, or the cause of ctx when that ends first; f then goes on alone
+// and is waited for by Close. An error is completed with the reason why the connection ended.
+func (c *Client) await(ctx context.Context, f func() error) error {
+	result := make(chan error, 1)
+	if err := c.begin(func() {
+		err := f()
+		if err != nil {
+			err = c.why(err)
+		}
+		result <- err
+	}); err != nil {
+		return err
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

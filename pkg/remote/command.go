@@ -1,0 +1,198 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Command is a program to run on a host. sshd hands it to the login shell of the user as one line (RFC 4254 section 6.5),
+// in which every argument is quoted: no byte of an argument is evaluated on the way.
+type Command struct {
+	// Name is shown to people in place of Args: of a script there is too much to show.
+	Name string
+
+	Args []string // the program, looked up in PATH, and its arguments; no secrets, they show in the host's process list
+
+	// Stdin is what the program reads; nil is empty. It is read until its end or until the program has ended; a Read
+	// that blocks then is left behind. Its content is never logged.
+	Stdin io.Reader
+
+	// Stdout gets what the program writes; nil collects it in Result.Stdout, up to 64 MiB.
+	Stdout io.Writer
+
+	Privileged bool // run as root: with sudo, unless the login is root
+}
+
+// Result is what a command wrote.
+type Result struct {
+	Stdout []byte // all of it if Command.Stdout was nil, else nil
+	Stderr []byte // the last 8 KiB
+}
+
+const (
+	maxStdout = 64 << 20 // bytes of output collected in memory: more means that something is wrong with the host
+	// maxLine is the longest command line, in bytes: execve(2) on Linux takes 128 KiB per argument (MAX_ARG_STRLEN), and
+	// the line is one argument of the login shell.
+	maxLine  = 128<<10 - 1
+	maxShown = 160 // characters of a command shown to people
+)
+
+// String returns the command as shown to people: quoted for a shell, on one line and shortened.
+func (c Command) String() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	words := make([]string, len(c.Args))
+	for i, arg := range c.Args {
+		words[i] = shorten(quoteForPeople(strings.Join(strings.Fields(printable([]byte(arg))), " ")), maxShown/2)
+	}
+	return shorten(strings.Join(words, " "), maxShown)
+}
+
+func shorten(text string, limit int) string {
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	return string([]rune(text)[:limit-1]) + "…"
+}
+
+// line returns the command line for a login as user.
+func (c Command) line(user string) (string, error) {
+	if len(c.Args) == 0 || c.Args[0] == "" {
+		return "", errors.New("the command has no program")
+	}
+	args := c.Args
+	if c.needsSudo(user) {
+		args = append([]string{"sudo", "-n", "--"}, args...)
+	}
+	words := make([]string, len(args))
+	for i, arg := range args {
+		word, err := Quote(arg)
+		if err != nil {
+			return "", fmt.Errorf("argument %q: %w", shorten(arg, maxShown/2), err)
+		}
+		words[i] = word
+	}
+	line := strings.Join(words, " ")
+	if len(line) > maxLine {
+		return "", fmt.Errorf("the command line has %d bytes but Linux takes %d: send the data on stdin", len(line), maxLine)
+	}
+	return line, nil
+}
+
+// Run runs a command and waits for its end. Unless it ends with status 0 the error is a [*CommandError]. The result is
+// filled in either way, as far as the command got.
+//
+// When ctx ends, Run tells the host to terminate the command (SIGTERM, and the closing of its pipes) and returns at once,
+// with the cause of ctx in the error; Stdin and Stdout are not used any more then. OpenSSH passes the signal on only for
+// logins other than root: as root, a command that neither reads nor writes goes on to its own end.
+func (c *Client) Run(ctx context.Context, cmd Command) (Result, error) {
+	line, err := cmd.line(c.target.User)
+	if err != nil {
+		return Result{}, c.commandError(cmd, &process{}, err)
+	}
+	var collected *bytes.Buffer
+	p := newProcess(cmd)
+	if cmd.Stdout == nil {
+		collected = &bytes.Buffer{}
+		p.stdout.w = &limitedWriter{collected, maxStdout}
+	}
+	start := time.Now()
+	err = c.await(ctx, func() error { return c.run(ctx, line, p) })
+	p.stop()
+	var result Result
+	if collected != nil {
+		result.Stdout = collected.Bytes()
+	}
+	result.Stderr = p.stderr.tail
+	c.log.DebugContext(ctx, "ssh exec", "command", cmd.String(), "duration", time.Since(start), "error", err)
+	if err != nil {
+		return result, c.commandError(cmd, p, err)
+	}
+	return result, nil
+}
+
+// run runs a command line from the opening of its session to its end.
+func (c *Client) run(ctx context.Context, line string, p *process) error {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-c.done:
+		return c.lost()
+	}
+	session, err := c.session(ctx)
+	if err != nil {
+		return err
+	}
+	c.running.Add(1)
+	defer c.running.Add(-1)
+	defer session.Close() //nolint:errcheck // it is closed already, unless the start failed
+	p.kill = func() {
+		_ = session.Signal(ssh.SIGTERM)
+		_ = session.Close()
+	}
+	killed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(killed)
+		p.kill()
+	})
+	defer func() {
+		if !stop() {
+			<-killed
+		}
+	}()
+	stdin, err := session.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("open stdin: %w", err)
+	}
+	p.stdout.broken, p.stderr.broken = p.kill, p.kill
+	session.Stdout, session.Stderr = &p.stdout, &p.stderr
+	c.counters.execs.Add(1)
+	if err := session.Start(line); err != nil {
+		return startError(err)
+	}
+	go p.feed(stdin)
+	err = session.Wait()
+	if local := p.localError(); local != nil {
+		return local
+	}
+	return err
+}
+
+// startError leaves out what x/crypto says to a refusal, which is the whole command line again.
+func startError(err error) error {
+	if isDropped(err) {
+		return fmt.Errorf("start: %w", err)
+	}
+	return errors.New("sshd refused to start it, the account may be restricted (ForceCommand, no login shell)")
+}
+
+// commandError completes err, which is how the command ended.
+func (c *Client) commandError(cmd Command, p *process, err error) *CommandError {
+	failure := &CommandError{
+		Host: c.target.Name, Command: cmd.String(), Status: -1,
+		Stdout: lastLines(p.stdout.tail), Stderr: lastLines(p.stderr.tail),
+	}
+	if exit := (*ssh.ExitError)(nil); errors.As(err, &exit) {
+		failure.Signal = printable([]byte(exit.Signal()))
+		if failure.Signal == "" {
+			failure.Status = exit.ExitStatus()
+		}
+	} else {
+		failure.Err = err
+	}
+	if cmd.needsSudo(c.target.User) {
+		failure.Hint = sudoHint(c.target.User, failure.Status, failure.Stderr)
+	}
+	return failure
+}

@@ -1,0 +1,33 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// DialContext opens a TCP connection from the host to address, which the host resolves: 127.0.0.1 is the host itself. It
+// is the direct-tcpip channel of RFC 4254 section 7.2 and has the signature that http.Transport wants. The connection has
+// no deadlines; it ends with the Client.
+func (c *Client) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if network != "tcp" {
+		return nil, fmt.Errorf("tunnel to %s through %s: network %q is not tcp", address, c.target, network)
+	}
+	conn, err := c.conn.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, fmt.Errorf("tunnel to %s through %s: %w", address, c.target, tunnelError(c.why(err)))
+	}
+	c.counters.tunnels.Add(1)
+	c.log.DebugContext(ctx, "ssh tunnel", "address", address)
+	return conn, nil
+}
+
+func tunnelError(err error) error {
+	if refused := (*ssh.OpenChannelError)(nil); errors.As(err, &refused) && refused.Reason == ssh.Prohibited {
+		return fmt.Errorf("sshd does not allow it, set AllowTcpForwarding to yes or local in its sshd_config: %w", err)
+	}
+	return err
+}
