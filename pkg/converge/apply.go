@@ -1,0 +1,195 @@
+package converge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"provision/pkg/resource"
+)
+
+// Options are what Apply works with.
+type Options struct {
+	Run Run
+	// Hosts are the open connections, by host name.
+	Hosts map[string]Connection
+	// Artifacts supplies what is uploaded.
+	Artifacts Artifacts
+	// PushImage puts an image into the registry that the connection's host
+	// serves and returns its manifest's digest; authorityPEM signed the
+	// registry's certificate.
+	PushImage func(ctx context.Context, host Connection, image resource.Image, artifacts Artifacts, authorityPEM []byte) (string, error)
+	// Observer is told how far the run came; it may be called by several hosts
+	// at once.
+	Observer func(Event)
+}
+
+// Outcome is how a run ended on each host.
+type Outcome struct {
+	Hosts []HostOutcome `json:"hosts"`
+}
+
+// HostOutcome is how a run ended on one host.
+type HostOutcome struct {
+	Host    string        `json:"host"`
+	Changed int           `json:"changed"`
+	Stages  []StageTiming `json:"stages"`
+	Err     error         `json:"-"`
+}
+
+// StageTiming is when a stage ran; the times are those of the machine that ran
+// provision.
+type StageTiming struct {
+	Stage string    `json:"stage"`
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+// Err joins what failed on the hosts, nil when nothing did.
+func (o *Outcome) Err() error {
+	var errs *multierror.Error
+	for _, host := range o.Hosts {
+		if host.Err != nil {
+			errs = multierror.Append(errs, fmt.Errorf("%s: %w", host.Host, host.Err))
+		}
+	}
+	return errs.ErrorOrNil()
+}
+
+// Failed counts the hosts that a run did not converge.
+func (o *Outcome) Failed() int {
+	failed := 0
+	for _, host := range o.Hosts {
+		if host.Err != nil {
+			failed++
+		}
+	}
+	return failed
+}
+
+// run is one execution of a plan.
+type run struct {
+	Options
+	plan     *Plan
+	gates    map[string]*gate
+	signers  *signers
+	observer sync.Mutex
+}
+
+// Apply executes a plan on all hosts at the same time. Hosts wait for each
+// other only where a stage says so; a failed host holds up only those that need
+// it.
+func Apply(ctx context.Context, plan *Plan, options Options) *Outcome {
+	r := &run{Options: options, plan: plan, gates: newGates(plan)}
+	r.signers = newSigners(plan, options.Hosts)
+	outcome := &Outcome{Hosts: make([]HostOutcome, len(plan.Hosts))}
+	var group sync.WaitGroup
+	for i := range plan.Hosts {
+		group.Go(func() { outcome.Hosts[i] = r.host(ctx, &plan.Hosts[i]) })
+	}
+	group.Wait()
+	return outcome
+}
+
+func (r *run) emit(event Event) {
+	if r.Observer == nil {
+		return
+	}
+	event.Time = time.Now()
+	r.observer.Lock()
+	defer r.observer.Unlock()
+	r.Observer(event)
+}
+
+// host goes through the stages of one host. Every stage's gate is passed, with
+// the error from the stage that failed on.
+func (r *run) host(ctx context.Context, plan *HostPlan) HostOutcome {
+	outcome := HostOutcome{Host: plan.Host, Stages: []StageTiming{}, Err: plan.Err}
+	progress := newProgress(r.Run, plan)
+	for i := range plan.Stages {
+		stage := &plan.Stages[i]
+		if outcome.Err == nil && len(stage.Changes) > 0 {
+			timing, err := r.stage(ctx, plan, stage, progress)
+			outcome.Err = err
+			outcome.Stages = append(outcome.Stages, timing)
+			if err == nil {
+				outcome.Changed += len(stage.Changes)
+			}
+		}
+		r.gates[stage.Name].pass(plan.Host, outcome.Err)
+	}
+	return outcome
+}
+
+func (r *run) stage(ctx context.Context, plan *HostPlan, stage *StagePlan, progress *progress) (StageTiming, error) {
+	err := r.await(ctx, plan, stage)
+	timing := StageTiming{Stage: stage.Name, Start: time.Now()}
+	if err == nil {
+		r.emit(Event{Kind: EventStageStarted, Host: plan.Host, Stage: stage.Name})
+		err = r.bring(ctx, plan, stage, progress)
+	}
+	timing.End = time.Now()
+	if err != nil {
+		r.emit(Event{Kind: EventStageFailed, Host: plan.Host, Stage: stage.Name, Err: err})
+		return timing, fmt.Errorf("stage %s: %w", stage.Name, err)
+	}
+	r.emit(Event{Kind: EventStageDone, Host: plan.Host, Stage: stage.Name, Seconds: timing.End.Sub(timing.Start).Seconds()})
+	return timing, nil
+}
+
+// await waits for the stages of other hosts that this one needs.
+func (r *run) await(ctx context.Context, plan *HostPlan, stage *StagePlan) error {
+	closed := slices.DeleteFunc(slices.Clone(stage.After), func(name string) bool { return r.gates[name] == nil || r.gates[name].open() })
+	if len(closed) > 0 {
+		r.emit(Event{Kind: EventStageWaiting, Host: plan.Host, Stage: stage.Name, Waits: closed})
+	}
+	for _, name := range stage.After {
+		if gate := r.gates[name]; gate != nil {
+			if err := gate.wait(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// progress is the record of a host while a run changes it.
+type progress struct {
+	record *Record
+	// begun tells that the record on the host is marked.
+	begun bool
+}
+
+// newProgress starts from what the host remembers and what was found as wanted,
+// with every service that the plan changes marked: wherever the run is cut
+// short, the next one finds the mark and restarts the service.
+func newProgress(id Run, plan *HostPlan) *progress {
+	if plan.Err != nil {
+		return nil
+	}
+	record := plan.last.next(id)
+	for _, stage := range plan.Stages {
+		for _, r := range stage.resources {
+			name := r.ID().String()
+			service, isService := r.(resource.Service)
+			switch changed := plan.view.Changed[r.ID()]; {
+			case !changed:
+				record.Resources[name] = r.Want(plan.viewOf(r))
+			case isService:
+				record.Resources[name] = service.Interrupted()
+			}
+		}
+	}
+	return &progress{record: record}
+}
+
+// done remembers what a stage applied.
+func (p *progress) done(applied map[resource.ID]resource.State) {
+	for id, state := range applied {
+		p.record.Resources[id.String()] = state
+	}
+}

@@ -1,0 +1,233 @@
+# Brings resources about on a host. Standard input holds the operations: a verb,
+# the number of its arguments, and the arguments, each on a line of its own.
+# Standard output tells how far it came; the first failure ends the run, and
+# standard error says what failed. POSIX sh; needs coreutils (or busybox) and
+# systemctl.
+set -eu
+LC_ALL=C
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+DEBIAN_FRONTEND=noninteractive
+export LC_ALL PATH DEBIAN_FRONTEND
+umask 077
+exec 3<&0 </dev/null
+home=/var/lib/provision
+newline='
+'
+written=
+reload=no
+
+fail() {
+	echo "$*" >&2
+	exit 1
+}
+
+temporary() { temp=${1%/*}/.provision~${1##*/}; }
+
+parent() {
+	dir=${1%/*}
+	[ -z "$dir" ] || [ -d "$dir" ] || (umask 022 && mkdir -p -- "$dir")
+}
+
+# attributes PATH MODE OWNER GROUP
+do_attributes() {
+	chown -- "$3:$4" "$1"
+	chmod -- "$2" "$1"
+}
+
+# directory PATH MODE OWNER GROUP
+do_directory() {
+	parent "$1"
+	[ -d "$1" ] || mkdir -- "$1"
+	do_attributes "$@"
+}
+
+# write PATH MODE OWNER GROUP BASE64: the content stands beside its target until
+# commit, so that files that belong together change together.
+do_write() {
+	[ ! -d "$1" ] || [ -L "$1" ] || fail "$1 is a directory; move it away first"
+	parent "$1"
+	temporary "$1"
+	printf %s "$5" | base64 -d >"$temp"
+	do_attributes "$temp" "$2" "$3" "$4"
+	written=$written$1$newline
+}
+
+flush() { sync -- "$@" 2>/dev/null || sync; }
+
+# commit puts in place all that was written since the last commit.
+commit() {
+	[ -n "$written" ] || return 0
+	set --
+	while IFS= read -r path; do
+		temporary "$path"
+		set -- "$@" "$temp"
+	done <<-END
+		${written%"$newline"}
+	END
+	flush "$@"
+	set --
+	while IFS= read -r path; do
+		temporary "$path"
+		mv -f -- "$temp" "$path"
+		set -- "$@" "${path%/*}/"
+		case $path in */systemd/system/*) reload=yes ;; esac
+	done <<-END
+		${written%"$newline"}
+	END
+	flush "$@"
+	written=
+}
+
+# install PATH MODE OWNER GROUP SHA256 UPLOADED STAMP
+do_install() {
+	[ ! -d "$1" ] || fail "$1 is a directory; move it away first"
+	parent "$1"
+	temporary "$1"
+	mv -f -- "$6" "$temp"
+	sum=$(sha256sum -- "$temp")
+	if [ "${sum%% *}" != "$5" ]; then
+		rm -f -- "$temp"
+		fail "$1 arrived with the sum ${sum%% *} instead of $5; is its file being changed?"
+	fi
+	do_attributes "$temp" "$2" "$3" "$4"
+	flush "$temp"
+	mv -f -- "$temp" "$1"
+	mkdir -p "$home/stamps"
+	{
+		stat -c '%i %s %y %z %n' -- "$1"
+		echo "$5"
+	} >"$home/stamps/.new"
+	mv -f "$home/stamps/.new" "$home/stamps/$7"
+}
+
+# remove PATH
+do_remove() { rm -f -- "$1"; }
+
+# record BASE64: what was applied, for the next run to compare with.
+do_record() {
+	mkdir -p "$home"
+	do_write "$home/record.json" 0600 root root "$1"
+	commit
+}
+
+# package TOOL NAME...
+do_package() {
+	tool=$1
+	shift
+	case $tool in
+	apt-get)
+		set -- apt-get -q -y -o DPkg::Lock::Timeout=120 --no-install-recommends install "$@"
+		"$@" >"$home/package.log" 2>&1 || { apt-get -q update && "$@"; } >>"$home/package.log" 2>&1 ||
+			fail "$* failed: $(tail -n 15 "$home/package.log")"
+		;;
+	*)
+		"$tool" -q -y install "$@" >"$home/package.log" 2>&1 ||
+			fail "$tool install $* failed: $(tail -n 15 "$home/package.log")"
+		;;
+	esac
+	rm -f "$home/package.log"
+}
+
+# sysctl PATH VALUE
+do_sysctl() {
+	[ -e "$1" ] || fail "the kernel has no $1; is a module missing?"
+	printf '%s\n' "$2" >"$1"
+}
+
+# module NAME
+do_module() { modprobe -- "$1"; }
+
+diagnose() {
+	{
+		systemctl status --no-pager --lines 0 -- "$1" | head -n 12
+		journalctl --no-pager --quiet --output cat --lines 20 --unit "$1"
+	} >&2 2>/dev/null || true
+	exit 1
+}
+
+# unit-load UNIT: systemd sees the unit as it is on disk, and may start it.
+do_unit_load() {
+	case $(systemctl show --no-pager --property LoadState,NeedDaemonReload -- "$1") in
+	*masked*) systemctl --quiet unmask -- "$1" ;;
+	*NeedDaemonReload=yes*) reload=yes ;;
+	esac
+	[ "$reload" = no ] || systemctl daemon-reload
+	reload=no
+}
+
+# unit-enable UNIT
+do_unit_enable() { systemctl --quiet enable -- "$1"; }
+
+# unit-restart UNIT
+do_unit_restart() {
+	systemctl reset-failed -- "$1" 2>/dev/null || true
+	systemctl restart -- "$1" || diagnose "$1"
+	systemctl --quiet is-active -- "$1" || diagnose "$1"
+}
+
+# unit-stop UNIT
+do_unit_stop() { systemctl --quiet disable --now -- "$1"; }
+
+now() { date +%s; }
+
+# Repeats a command that takes its input from $input until it succeeds or
+# $seconds have passed.
+repeat() {
+	deadline=$(($(now) + seconds))
+	until output=$(printf %s "$input" | base64 -d | "$@" 2>&1); do
+		[ "$(now)" -lt "$deadline" ] || fail "$*: $output"
+		sleep 0.1 2>/dev/null || sleep 1
+	done
+}
+
+# wait SECONDS COMMAND...
+do_wait() {
+	seconds=$1
+	input=
+	shift
+	repeat "$@"
+}
+
+# run SECONDS BASE64 COMMAND...
+do_run() {
+	seconds=$1
+	input=$2
+	shift 2
+	repeat "$@"
+}
+
+mkdir -p "$home"
+while IFS= read -r verb <&3; do
+	IFS= read -r count <&3
+	set --
+	while [ $# -lt "$count" ]; do
+		IFS= read -r argument <&3
+		set -- "$@" "$argument"
+	done
+	case $verb in
+	begin) echo "begin $1" ;;
+	write) do_write "$@" ;;
+	directory) do_directory "$@" ;;
+	*)
+		commit
+		case $verb in
+		attributes) do_attributes "$@" ;;
+		install) do_install "$@" ;;
+		remove) do_remove "$@" ;;
+		record) do_record "$@" ;;
+		package) do_package "$@" ;;
+		sysctl) do_sysctl "$@" ;;
+		module) do_module "$@" ;;
+		unit-load) do_unit_load "$@" ;;
+		unit-enable) do_unit_enable "$@" ;;
+		unit-restart) do_unit_restart "$@" ;;
+		unit-stop) do_unit_stop "$@" ;;
+		wait) do_wait "$@" ;;
+		run) do_run "$@" ;;
+		*) fail "provision sent an operation that this script does not know: $verb" ;;
+		esac
+		;;
+	esac
+done
+commit
+echo end

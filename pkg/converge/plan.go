@@ -1,0 +1,300 @@
+package converge
+
+import (
+	"time"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"provision/pkg/resource"
+)
+
+// Observation is what one look at a host found.
+type Observation struct {
+	Facts  *resource.Facts
+	Record *Record
+	// Err tells why there are no facts: the host could not be reached or read.
+	Err error
+}
+
+// Plan is all that a run will do. Apply executes it and nothing else.
+type Plan struct {
+	Hosts []HostPlan `json:"hosts"`
+
+	authorities map[string]authorityHome
+}
+
+// HostPlan is what a run will do on one host.
+type HostPlan struct {
+	Host   string      `json:"host"`
+	Stages []StagePlan `json:"stages"`
+	// Err tells why nothing is planned: the host could not be looked at.
+	Err error `json:"-"`
+
+	view resource.View
+	last *Record
+}
+
+// StagePlan is what a run will do in one stage of a host; every stage of the
+// host is there, also without changes.
+type StagePlan struct {
+	Name    string   `json:"name"`
+	After   []string `json:"after,omitempty"`
+	Changes []Change `json:"changes"`
+
+	resources []resource.Resource
+}
+
+// Change is one resource that is not as wanted.
+type Change struct {
+	Resource    resource.ID           `json:"resource"`
+	Action      Action                `json:"action"`
+	Cause       Cause                 `json:"cause"`
+	Differences []resource.Difference `json:"differences"`
+	// Uses are the changed resources that a service restarts for.
+	Uses []resource.ID `json:"uses,omitempty"`
+	// Diff is a unified diff of a file whose content may be shown.
+	Diff string `json:"diff,omitempty"`
+
+	resource resource.Resource
+}
+
+// Action is what happens to a resource.
+type Action string
+
+// The actions. Configure changes whether a unit starts at boot, or has systemd
+// read it again, without touching what runs.
+const (
+	ActionCreate    Action = "create"
+	ActionUpdate    Action = "update"
+	ActionStart     Action = "start"
+	ActionRestart   Action = "restart"
+	ActionConfigure Action = "configure"
+	ActionStop      Action = "stop"
+	ActionRun       Action = "run"
+)
+
+// Cause is why a resource is not as wanted.
+type Cause string
+
+// The causes, told apart by what was last applied to the host.
+const (
+	// CauseNew was never applied to this host.
+	CauseNew Cause = "new"
+	// CauseChange comes from the inventory, a template or a version.
+	CauseChange Cause = "change"
+	// CauseDrift comes from the host: somebody or something changed it.
+	CauseDrift Cause = "drift"
+	// CauseBoth is a change that meets drift.
+	CauseBoth Cause = "both"
+	// CauseFollows is a service whose files change in the same run, or did in one
+	// that was cut short.
+	CauseFollows Cause = "follows"
+	// CauseRenewal is a certificate that no longer serves.
+	CauseRenewal Cause = "renewal"
+)
+
+// authorityHome is where a certificate authority lives.
+type authorityHome struct {
+	host      string
+	authority resource.Authority
+	// certPEM is empty while the authority is still to be made.
+	certPEM []byte
+	// err tells why the host could not be asked.
+	err error
+}
+
+// NewPlan compares what is wanted with what was seen. It is a pure function:
+// nothing is discovered by acting.
+func NewPlan(now time.Time, desired []resource.Host, observed map[string]Observation) *Plan {
+	plan := &Plan{authorities: findAuthorities(desired, observed)}
+	certificates := map[string][]byte{}
+	for name, home := range plan.authorities {
+		if home.err == nil {
+			certificates[name] = home.certPEM
+		}
+	}
+	for _, host := range desired {
+		plan.Hosts = append(plan.Hosts, planHost(now, host, observed[host.Name], certificates))
+	}
+	return plan
+}
+
+func findAuthorities(desired []resource.Host, observed map[string]Observation) map[string]authorityHome {
+	homes := map[string]authorityHome{}
+	for _, host := range desired {
+		for _, r := range host.Resources() {
+			authority, ok := r.(resource.Authority)
+			if !ok {
+				continue
+			}
+			home := authorityHome{host: host.Name, authority: authority, err: observed[host.Name].Err}
+			if home.err == nil {
+				home.certPEM = observed[host.Name].Facts.Files[authority.CertPath].Content
+			}
+			homes[authority.Name] = home
+		}
+	}
+	return homes
+}
+
+func planHost(now time.Time, host resource.Host, seen Observation, authorities map[string][]byte) HostPlan {
+	plan := HostPlan{Host: host.Name, Err: seen.Err, last: seen.Record}
+	plan.view = resource.View{Now: now, Facts: seen.Facts, Authorities: authorities, Changed: map[resource.ID]bool{}}
+	for _, stage := range host.Stages {
+		stagePlan := StagePlan{Name: stage.Name, After: stage.After, Changes: []Change{}, resources: stage.Resources}
+		if seen.Err == nil {
+			for _, r := range stage.Resources {
+				if change, differs := compare(r, plan.viewOf(r)); differs {
+					stagePlan.Changes = append(stagePlan.Changes, change)
+					if change.matters() {
+						plan.view.Changed[r.ID()] = true
+					}
+				}
+			}
+		}
+		plan.Stages = append(plan.Stages, stagePlan)
+	}
+	return plan
+}
+
+// viewOf is the host's view with what was last applied to one resource.
+func (p HostPlan) viewOf(r resource.Resource) resource.View {
+	view := p.view
+	view.Last = p.last.Last(r.ID())
+	return view
+}
+
+func compare(r resource.Resource, view resource.View) (Change, bool) {
+	have, want := r.Have(view), r.Want(view)
+	differences := resource.Differences(have, want)
+	if len(differences) == 0 {
+		return Change{}, false
+	}
+	change := Change{
+		Resource:    r.ID(),
+		Action:      actionOf(r, view),
+		Cause:       causeOf(r, have, want, view.Last),
+		Differences: differences,
+		resource:    r,
+	}
+	switch r := r.(type) {
+	case resource.Service:
+		change.Uses = r.ChangedUses(view)
+	case resource.File:
+		change.Diff = diff(r, view)
+	}
+	return change, true
+}
+
+// matters tells whether a service that uses the resource has to be started
+// again: not for a mode or an owner, since it has the file open or read already.
+func (c Change) matters() bool {
+	for _, difference := range c.Differences {
+		if !resource.IsAttribute(difference.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+func actionOf(r resource.Resource, view resource.View) Action {
+	switch r := r.(type) {
+	case resource.Command:
+		return ActionRun
+	case resource.Service:
+		running := view.Facts.Units[r.Unit].ActiveState == "active"
+		switch {
+		case r.Stopped:
+			return ActionStop
+		case !r.Starts(view):
+			return ActionConfigure
+		case running:
+			return ActionRestart
+		}
+		return ActionStart
+	}
+	if r.Have(view) == nil {
+		return ActionCreate
+	}
+	return ActionUpdate
+}
+
+// causeOf compares three ways: what was applied, what is there, what is wanted.
+func causeOf(r resource.Resource, have, want, last resource.State) Cause {
+	if last == nil {
+		return CauseNew
+	}
+	if _, ok := r.(resource.Certificate); ok && have != nil {
+		return CauseRenewal
+	}
+	moved := differs(last, want)
+	drifted := differs(have, last)
+	switch {
+	case moved && drifted:
+		return CauseBoth
+	case drifted:
+		return CauseDrift
+	case moved:
+		return CauseChange
+	}
+	return CauseFollows
+}
+
+// differs compares without what a service was started with, which is neither
+// the host's doing nor the inventory's.
+func differs(have, want resource.State) bool {
+	for _, difference := range resource.Differences(have, want) {
+		if difference.Name != resource.InputsAttribute {
+			return true
+		}
+	}
+	return false
+}
+
+// diff shows how a file's content changes, where it may be shown.
+func diff(file resource.File, view resource.View) string {
+	fact := view.Facts.Files[file.Path]
+	if !fact.Shown || file.Secret || file.Once {
+		return ""
+	}
+	return udiff.Unified(file.Path, file.Path, string(fact.Content), string(file.Content))
+}
+
+// Summary counts what a plan does.
+type Summary struct {
+	Hosts       int `json:"hosts"`
+	Changed     int `json:"changedHosts"`
+	Unreachable int `json:"unreachableHosts"`
+	Changes     int `json:"changes"`
+	Restarts    int `json:"restarts"`
+}
+
+// Summary counts the plan's hosts and changes.
+func (p *Plan) Summary() Summary {
+	summary := Summary{Hosts: len(p.Hosts)}
+	for _, host := range p.Hosts {
+		if host.Err != nil {
+			summary.Unreachable++
+		}
+		changes := host.Changes()
+		if len(changes) > 0 {
+			summary.Changed++
+		}
+		summary.Changes += len(changes)
+		for _, change := range changes {
+			if change.Action == ActionRestart {
+				summary.Restarts++
+			}
+		}
+	}
+	return summary
+}
+
+// Changes lists the host's changes in the order they are made.
+func (p HostPlan) Changes() []Change {
+	var changes []Change
+	for _, stage := range p.Stages {
+		changes = append(changes, stage.Changes...)
+	}
+	return changes
+}

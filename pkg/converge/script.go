@@ -1,0 +1,101 @@
+package converge
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"provision/pkg/resource"
+)
+
+//go:embed apply.sh
+var applyScript string
+
+// script gathers the operations that one command brings about on a host.
+type script struct {
+	ops []resource.Op
+}
+
+func newScript() *script { return &script{} }
+
+// add appends a resource's operations. Packages that follow each other are
+// installed together: a package manager takes its time each time it is called.
+func (s *script) add(id resource.ID, ops []resource.Op) {
+	s.ops = append(s.ops, resource.Op{Verb: "begin", Args: []string{id.String()}})
+	for _, op := range ops {
+		if previous := s.lastPackage(); op.Verb == "package" && previous != nil && previous.Args[0] == op.Args[0] {
+			previous.Args = append(previous.Args, op.Args[1:]...)
+			continue
+		}
+		s.ops = append(s.ops, op)
+	}
+}
+
+// lastPackage is the package operation that stands just before the resource
+// that was begun last.
+func (s *script) lastPackage() *resource.Op {
+	if n := len(s.ops); n >= 2 && s.ops[n-2].Verb == "package" {
+		return &s.ops[n-2]
+	}
+	return nil
+}
+
+func (s *script) record(record *Record) error {
+	op, err := record.op()
+	if err != nil {
+		return err
+	}
+	s.ops = append(s.ops, op)
+	return nil
+}
+
+// reader is the script in the form that apply.sh reads.
+func (s *script) reader() io.Reader {
+	var out bytes.Buffer
+	for _, op := range s.ops {
+		fmt.Fprintf(&out, "%s\n%s\n", op.Verb, strconv.Itoa(len(op.Args)))
+		for _, arg := range op.Args {
+			out.WriteString(arg)
+			out.WriteByte('\n')
+		}
+	}
+	return &out
+}
+
+// follower reads what apply.sh prints while it runs.
+type follower struct {
+	begun func(resource.ID)
+	// last is the resource begun last, ended whether the script came to its
+	// end.
+	last  resource.ID
+	ended bool
+	line  []byte
+}
+
+// Write takes output in any pieces.
+func (f *follower) Write(output []byte) (int, error) {
+	f.line = append(f.line, output...)
+	for {
+		line, rest, found := bytes.Cut(f.line, []byte("\n"))
+		if !found {
+			return len(output), nil
+		}
+		f.line = rest
+		text := string(line)
+		if text == "end" {
+			f.ended = true
+			continue
+		}
+		name, ok := strings.CutPrefix(text, "begin ")
+		if !ok {
+			continue
+		}
+		if id, err := resource.ParseID(name); err == nil {
+			f.last = id
+			f.begun(id)
+		}
+	}
+}

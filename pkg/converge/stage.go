@@ -1,0 +1,86 @@
+package converge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"provision/pkg/remote"
+	"provision/pkg/resource"
+)
+
+// bring brings about one stage of one host: what must be made or uploaded
+// first, then one command on the host that does all the rest, then a look at
+// the endpoints that must answer.
+func (r *run) bring(ctx context.Context, plan *HostPlan, stage *StagePlan, progress *progress) error {
+	script := newScript()
+	if !progress.begun {
+		if err := script.record(progress.record); err != nil {
+			return err
+		}
+	}
+	materials := &materials{ctx: ctx, run: r, host: plan.Host, stage: stage.Name}
+	applied := map[resource.ID]resource.State{}
+	var started []resource.Service
+	for _, change := range stage.Changes {
+		view := plan.viewOf(change.resource)
+		operations, err := change.resource.Bring(view, materials)
+		if err != nil {
+			return fmt.Errorf("%s: %w", change.Resource, err)
+		}
+		script.add(change.Resource, operations.Ops)
+		applied[change.Resource] = operations.Applied
+		if service, ok := change.resource.(resource.Service); ok && service.Answers != "" && service.Starts(view) {
+			started = append(started, service)
+		}
+	}
+	progress.done(applied)
+	if len(started) == 0 {
+		if err := script.record(progress.record); err != nil {
+			return err
+		}
+	}
+	if err := r.execute(ctx, plan.Host, stage.Name, script); err != nil {
+		return err
+	}
+	progress.begun = true
+	return r.answers(ctx, plan.Host, stage.Name, started, progress)
+}
+
+// answers waits until every started service answers, and only then has the host
+// remember the stage.
+func (r *run) answers(ctx context.Context, host, stage string, services []resource.Service, progress *progress) error {
+	if len(services) == 0 {
+		return nil
+	}
+	for _, service := range services {
+		if err := r.answer(ctx, host, service); err != nil {
+			return fmt.Errorf("%s: %w", service.ID(), err)
+		}
+	}
+	script := newScript()
+	if err := script.record(progress.record); err != nil {
+		return err
+	}
+	return r.execute(ctx, host, stage, script)
+}
+
+func (r *run) execute(ctx context.Context, host, stage string, script *script) error {
+	follow := &follower{begun: func(id resource.ID) {
+		r.emit(Event{Kind: EventResourceBegun, Host: host, Stage: stage, Resource: id})
+	}}
+	_, err := r.Hosts[host].Run(ctx, remote.Command{
+		Args:       []string{"/bin/sh", "-c", applyScript},
+		Name:       "apply " + stage,
+		Stdin:      script.reader(),
+		Stdout:     follow,
+		Privileged: true,
+	})
+	if err == nil && !follow.ended {
+		err = errors.New("the host's shell ended before the work was done, without an error")
+	}
+	if err != nil && follow.last != (resource.ID{}) {
+		return fmt.Errorf("%s: %w", follow.last, err)
+	}
+	return err
+}
