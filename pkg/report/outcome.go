@@ -1,0 +1,211 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"provision/pkg/converge"
+)
+
+// HostState is how a run ended on a host, in a word.
+type HostState string
+
+// The states.
+const (
+	// StateOK had nothing to change.
+	StateOK HostState = "ok"
+	// StateChanged was changed and is as wanted.
+	StateChanged HostState = "changed"
+	// StateFailed is not as wanted: something failed on it.
+	StateFailed HostState = "failed"
+	// StateBlocked is not as wanted because other hosts failed.
+	StateBlocked HostState = "blocked"
+	// StateUnreachable could not be looked at.
+	StateUnreachable HostState = "unreachable"
+)
+
+// stateOf reads the state from an outcome: a host with an error that began no
+// stage was never looked at.
+func stateOf(host converge.HostOutcome) HostState {
+	switch {
+	case host.Err == nil && host.Changed == 0:
+		return StateOK
+	case host.Err == nil:
+		return StateChanged
+	case isBlocked(host.Err):
+		return StateBlocked
+	case len(host.Stages) == 0:
+		return StateUnreachable
+	}
+	return StateFailed
+}
+
+func (s HostState) tone() tone {
+	switch s {
+	case StateFailed, StateUnreachable:
+		return toneBad
+	case StateBlocked:
+		return toneWarn
+	case StateOK, StateChanged:
+	}
+	return toneGood
+}
+
+// stagesRun are the stages that ran on a host: not the last one of a host that
+// was held up by others, which only waited.
+func stagesRun(host converge.HostOutcome) []converge.StageTiming {
+	if n := len(host.Stages); n > 0 && isBlocked(host.Err) {
+		return host.Stages[:n-1]
+	}
+	return host.Stages
+}
+
+// spent is the time from the host's first stage to its last.
+func spent(host converge.HostOutcome) time.Duration {
+	if len(host.Stages) == 0 {
+		return 0
+	}
+	return host.Stages[len(host.Stages)-1].End.Sub(host.Stages[0].Start)
+}
+
+// outcomeRow is a line of the table: one host, or many that ended well.
+type outcomeRow struct {
+	hosts   []string
+	state   HostState
+	changed int
+	least   time.Duration
+	most    time.Duration
+}
+
+// rowsUpTo is the number of hosts up to which each has a row of its own.
+const rowsUpTo = 24
+
+// WriteOutcome writes how a run ended: a table of the hosts, then what failed,
+// in full and one cause on several hosts once, then who was held up by it.
+func WriteOutcome(w io.Writer, outcome *converge.Outcome, style Style) {
+	p := newPage(w, style)
+	writeOutcomeTable(p, outcomeRows(outcome))
+	writeOutcomeSummary(p, outcome)
+	var failed, unreachable []problem
+	for _, host := range outcome.Hosts {
+		switch stateOf(host) {
+		case StateFailed:
+			failed = append(failed, problemsOf(host.Host, host.Err)...)
+		case StateUnreachable:
+			unreachable = append(unreachable, problemsOf(host.Host, host.Err)...)
+		case StateOK, StateChanged, StateBlocked:
+		}
+	}
+	writeProblems(p, "failed", failed)
+	writeProblems(p, "unreachable", unreachable)
+	writeBlocked(p, outcome)
+	p.flush()
+}
+
+// outcomeRows joins, where there are many hosts, those with the same end.
+func outcomeRows(outcome *converge.Outcome) []*outcomeRow {
+	many := len(outcome.Hosts) > rowsUpTo
+	var rows []*outcomeRow
+	byKey := map[string]*outcomeRow{}
+	for _, host := range outcome.Hosts {
+		state, took := stateOf(host), spent(host)
+		key := string(state) + strconv.Itoa(host.Changed)
+		row := byKey[key]
+		if row == nil || !many {
+			row = &outcomeRow{state: state, changed: host.Changed, least: took, most: took}
+			byKey[key] = row
+			rows = append(rows, row)
+		}
+		row.hosts = append(row.hosts, host.Host)
+		row.least, row.most = min(row.least, took), max(row.most, took)
+	}
+	return rows
+}
+
+func writeOutcomeTable(p *page, rows []*outcomeRow) {
+	names := make([]string, len(rows))
+	width := len("host")
+	for i, row := range rows {
+		names[i] = clean(row.hosts[0])
+		if len(row.hosts) > 1 {
+			names[i] = count(len(row.hosts), "host")
+		}
+		width = max(width, columns(names[i]))
+	}
+	const format = "%-11s %9s %13s"
+	p.line(0, 2, span{pad("host", width) + "  " + fmt.Sprintf(format, "state", "changes", "time"), toneDim})
+	for i, row := range rows {
+		changed, took := strconv.Itoa(row.changed), elapsed(row.most)
+		if len(row.hosts) > 1 && row.changed > 0 {
+			changed += " each"
+		}
+		if least := elapsed(row.least); least != took {
+			took = least + " - " + took
+		}
+		text := fmt.Sprintf("%9s %13s", changed, took)
+		p.line(0, 2, span{pad(names[i], width) + "  ", tonePlain},
+			span{fmt.Sprintf("%-11s ", row.state), row.state.tone()}, span{text, tonePlain})
+	}
+}
+
+func writeOutcomeSummary(p *page, outcome *converge.Outcome) {
+	s := summarize(outcome)
+	var words []string
+	for _, part := range []struct {
+		n     int
+		state HostState
+	}{{s.Changed, StateChanged}, {s.OK, StateOK}, {s.Failed, StateFailed}, {s.Blocked, StateBlocked}, {s.Unreachable, StateUnreachable}} {
+		if part.n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", part.n, part.state))
+		}
+	}
+	p.line(0, 2, span{fmt.Sprintf("%s: %s; %s in %s", count(s.Hosts, "host"), strings.Join(words, ", "),
+		count(s.Changes, "change"), seconds(s.Seconds)), toneBold})
+}
+
+func writeProblems(p *page, title string, problems []problem) {
+	if len(problems) == 0 {
+		return
+	}
+	p.blank()
+	p.line(0, 2, span{title, toneBad})
+	for _, g := range groupProblems(problems) {
+		g.write(p, 2)
+	}
+}
+
+// writeBlocked names the hosts that others held up, by the stage they need.
+func writeBlocked(p *page, outcome *converge.Outcome) {
+	type blockade struct {
+		hosts []string
+		by    string
+	}
+	var blockades []*blockade
+	byText := map[string]*blockade{}
+	for _, host := range outcome.Hosts {
+		var blocked *converge.BlockedError
+		if !errors.As(host.Err, &blocked) {
+			continue
+		}
+		text := fmt.Sprintf("stage %s, which failed on %s", blocked.Stage, hostNames(blocked.Hosts))
+		b := byText[text]
+		if b == nil {
+			b = &blockade{by: text}
+			byText[text] = b
+			blockades = append(blockades, b)
+		}
+		b.hosts = append(b.hosts, host.Host)
+	}
+	if len(blockades) == 0 {
+		return
+	}
+	p.blank()
+	p.line(0, 2, span{"blocked", toneWarn})
+	for _, b := range blockades {
+		p.line(2, 6, span{hostNames(b.hosts), toneBold}, span{": waited for " + b.by, tonePlain})
+	}
+}
