@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"provision/pkg/converge"
+	"provision/pkg/image"
+	"provision/pkg/report"
+	"provision/pkg/resource"
+)
+
+type applyOptions struct {
+	output     string
+	verbose    bool
+	skipVerify bool
+}
+
+func newApply(f *flags) *cobra.Command {
+	var options applyOptions
+	command := &cobra.Command{
+		Use:   "apply",
+		Short: "Plan, bring the hosts about, and verify the cluster",
+		Long: `apply looks at every host once, shows what differs from the inventory, brings
+only that about, on all hosts at the same time, and verifies the cluster. Where
+nothing differs it does nothing more.`,
+		Args: usageArgs(cobra.NoArgs),
+	}
+	command.Flags().StringVarP(&options.output, "output", "o", formatText, "output `format`: text or json")
+	command.Flags().BoolVarP(&options.verbose, "verbose", "v", false, "list every change of a first install")
+	command.Flags().BoolVar(&options.skipVerify, "skip-verify", false, "don't verify the cluster after changes")
+	command.RunE = func(cmd *cobra.Command, _ []string) error { return f.apply(cmd.Context(), options) }
+	return command
+}
+
+func (f *flags) apply(ctx context.Context, options applyOptions) error {
+	if err := checkFormat(options.output); err != nil {
+		return err
+	}
+	declared, err := f.declare(ctx)
+	if err != nil {
+		return err
+	}
+	defer declared.close()
+	fleet := f.connect(ctx, declared.inventory)
+	defer fleet.close()
+	run := newRun(declared.sum)
+	plan := declared.plan(ctx, fleet)
+	text := options.output == formatText
+	if text {
+		if err := f.printPlan(plan, formatText, options.verbose); err != nil {
+			return err
+		}
+	}
+	var outcome *converge.Outcome
+	if plan.Summary().Changes > 0 {
+		outcome = f.converge(ctx, declared, fleet, plan, run)
+		if text {
+			f.printOutcome(outcome)
+		}
+	}
+	var checks []report.Check
+	if outcome != nil && outcome.Failed() == 0 && !options.skipVerify {
+		checks = f.verify(ctx, declared, fleet, text)
+	}
+	if !text {
+		if err := f.printRun(run, plan, outcome, checks); err != nil {
+			return err
+		}
+	}
+	return runStatus(plan, outcome, checks)
+}
+
+// converge applies the plan and shows how far it came.
+func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, plan *converge.Plan, run converge.Run) *converge.Outcome {
+	style := report.DetectStyle(f.stderr)
+	style.Live = style.Live && !f.debug // log lines would tear the view
+	progress := report.NewProgress(f.stderr, style, plan)
+	progress.Start()
+	defer progress.Stop()
+	return converge.Apply(ctx, plan, converge.Options{
+		Run:       run,
+		Hosts:     fleet.connections(),
+		Artifacts: declared.artifacts,
+		PushImage: pushImage,
+		Observer:  progress.Event,
+	})
+}
+
+func pushImage(ctx context.Context, host converge.Connection, i resource.Image, artifacts converge.Artifacts, authorityPEM []byte) (string, error) {
+	registry := image.Registry{Endpoint: i.Endpoint, AuthorityPEM: authorityPEM, Dial: host.DialContext}
+	return image.Push(ctx, registry, i.Repository, i.Tag, func() (io.ReadCloser, error) {
+		content, _, err := artifacts.Open(ctx, i.Source, i.Sum)
+		return content, err
+	})
+}
+
+// newRun identifies this run in the records of the hosts.
+func newRun(inventorySum string) converge.Run {
+	now := time.Now().UTC().Truncate(time.Second)
+	by := "unknown"
+	if account, err := user.Current(); err == nil {
+		by = account.Username
+	}
+	if machine, err := os.Hostname(); err == nil {
+		by += "@" + machine
+	}
+	id := now.Format("20060102T150405Z") + "-" + rand.Text()[:6]
+	return converge.Run{ID: id, By: by, Time: now, Inventory: inventorySum}
+}
+
+func (f *flags) printOutcome(outcome *converge.Outcome) {
+	style := report.DetectStyle(f.stdout)
+	report.WriteOutcome(f.stdout, outcome, style)
+	report.WriteTimings(f.stdout, outcome, style)
+}
+
+func (f *flags) printRun(run converge.Run, plan *converge.Plan, outcome *converge.Outcome, checks []report.Check) error {
+	text, err := report.RunJSON(run, plan, outcome, checks)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f.stdout, "%s\n", text)
+	return err
+}
+
+// runStatus is how apply ends. What failed has been reported.
+func runStatus(plan *converge.Plan, outcome *converge.Outcome, checks []report.Check) error {
+	failed := plan.Summary().Unreachable
+	if outcome != nil {
+		failed = outcome.Failed()
+	}
+	if failed > 0 {
+		return &exitStatus{code: exitSomeFailed}
+	}
+	for _, check := range checks {
+		if !check.OK {
+			return &exitStatus{code: exitError}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"provision/pkg/artifact"
+	"provision/pkg/blueprint"
+	"provision/pkg/inventory"
+	"provision/pkg/resource"
+	"provision/templates"
+)
+
+// declared is what an inventory means: nothing in it comes from a host.
+type declared struct {
+	inventory *inventory.Inventory
+	sum       string
+	artifacts *artifact.Store
+	hosts     []resource.Host
+	image     string
+	close     func()
+}
+
+// declare reads the inventory and renders the desired state of its hosts.
+func (f *flags) declare(ctx context.Context) (*declared, error) {
+	text, err := os.ReadFile(f.inventory)
+	if err != nil {
+		return nil, usageError(fmt.Errorf("read inventory: %w; name it with -i", err))
+	}
+	inv, err := inventory.Parse(f.inventory, text)
+	if err != nil {
+		return nil, err
+	}
+	set, err := blueprint.Select(f.sets(), inv.Kubernetes.Version)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	downloads, err := os.MkdirTemp("", "provision-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for downloads: %w", err)
+	}
+	d := &declared{inventory: inv, sum: resource.Sum(text), close: func() { os.RemoveAll(downloads) }}
+	if err := d.render(ctx, set, downloads); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *declared) render(ctx context.Context, set *blueprint.Set, downloads string) (err error) {
+	if d.artifacts, err = artifact.New(ctx, d.inventory.Artifacts, downloads); err != nil {
+		return err
+	}
+	if d.hosts, err = set.Desired(d.inventory, d.artifacts); err != nil {
+		return err
+	}
+	d.image, err = set.SampleImage(d.inventory, d.artifacts)
+	return err
+}
+
+// sets are the template sets, with the operator's overlay.
+func (f *flags) sets() fs.FS {
+	if f.templates == "" {
+		return templates.Sets
+	}
+	return blueprint.Overlay{Over: os.DirFS(f.templates), Base: templates.Sets}
+}

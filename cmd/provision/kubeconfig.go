@@ -1,0 +1,108 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"provision/pkg/cluster"
+)
+
+func newKubeconfig(f *flags) *cobra.Command {
+	var output string
+	command := &cobra.Command{
+		Use:   "kubeconfig",
+		Short: "Give this operator access to the cluster",
+		Long: `kubeconfig issues a client certificate for this operator and merges a context
+named after the cluster into ~/.kube/config (or the file in KUBECONFIG). The
+certificate is valid for a year; run it again for a new one.
+
+It is the one command that writes a private key to this machine: the operator's
+own, into a file that only the operator can read.`,
+		Example: `  provision kubeconfig -i inventory.yaml && kubectl get nodes
+  provision kubeconfig -i inventory.yaml -o - >cluster.kubeconfig`,
+		Args: usageArgs(cobra.NoArgs),
+	}
+	command.Flags().StringVarP(&output, "output", "o", "", "`file` to merge into, or - to print (default: $KUBECONFIG, ~/.kube/config)")
+	command.RunE = func(cmd *cobra.Command, _ []string) error {
+		ctx := cmd.Context()
+		declared, err := f.declare(ctx)
+		if err != nil {
+			return err
+		}
+		defer declared.close()
+		fleet := f.connect(ctx, declared.inventory)
+		defer fleet.close()
+		master := declared.inventory.Master[0].Name
+		if err := fleet.unreachable[master]; err != nil {
+			return err
+		}
+		added, err := cluster.Kubeconfig(ctx, declared.target(fleet), cluster.Operator{Name: newRun("").By})
+		if err != nil {
+			return err
+		}
+		if output == "-" {
+			_, err = f.stdout.Write(added)
+			return err
+		}
+		return f.mergeKubeconfig(output, added)
+	}
+	return command
+}
+
+func (f *flags) mergeKubeconfig(path string, added []byte) error {
+	if path == "" {
+		var err error
+		if path, err = defaultKubeconfig(); err != nil {
+			return err
+		}
+	}
+	existing, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read kubeconfig: %w", err)
+	}
+	merged, err := cluster.MergeKubeconfig(existing, added)
+	if err != nil {
+		return fmt.Errorf("merge into %s: %w", path, err)
+	}
+	if err := replaceFile(path, merged); err != nil {
+		return fmt.Errorf("write kubeconfig: %w", err)
+	}
+	fmt.Fprintf(f.stderr, "wrote %s\n", path)
+	return nil
+}
+
+func defaultKubeconfig() (string, error) {
+	if list := filepath.SplitList(os.Getenv("KUBECONFIG")); len(list) > 0 && list[0] != "" {
+		return list[0], nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find ~/.kube/config: %w; name a file with -o", err)
+	}
+	return filepath.Join(home, ".kube", "config"), nil
+}
+
+// replaceFile writes a file that only its owner can read, whole or not at all.
+func replaceFile(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), ".provision-") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	if _, err := temp.Write(content); err != nil {
+		temp.Close()
+		return err
+	}
+	if err := temp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), path)
+}

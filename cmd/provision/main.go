@@ -1,0 +1,82 @@
+// Command provision turns an inventory into a running Kubernetes cluster over
+// SSH, and keeps it that way.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"provision/pkg/inventory"
+	"provision/pkg/report"
+)
+
+// Exit codes; they are part of the interface.
+const (
+	exitConverged   = 0
+	exitError       = 1
+	exitDifferences = 2
+	exitSomeFailed  = 3
+	exitUsage       = 4
+	exitInterrupted = 130
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main without the process around it.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first signal ends the run in order; after that they act as usual.
+	context.AfterFunc(ctx, stop)
+	root := newRoot(stdout, stderr)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitConverged
+	}
+	return fail(ctx, err, stderr)
+}
+
+// exitStatus is an error that chooses the exit code. A nil cause was reported
+// already.
+type exitStatus struct {
+	code  int
+	cause error
+}
+
+// Error is the cause's.
+func (e *exitStatus) Error() string {
+	if e.cause == nil {
+		return ""
+	}
+	return e.cause.Error()
+}
+
+// Unwrap gives the cause.
+func (e *exitStatus) Unwrap() error { return e.cause }
+
+// fail prints an error and returns the exit code for it.
+func fail(ctx context.Context, err error, stderr io.Writer) int {
+	var status *exitStatus
+	code := exitError
+	switch {
+	case errors.As(err, &status):
+		code = status.code
+		err = status.cause
+	case errors.As(err, new(inventory.Errors)):
+		code = exitUsage
+	}
+	if err != nil {
+		report.Errors(stderr, err, report.DetectStyle(stderr))
+	}
+	if ctx.Err() != nil {
+		return exitInterrupted
+	}
+	return code
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"provision/pkg/converge"
+	"provision/pkg/report"
+)
+
+func newPlan(f *flags) *cobra.Command {
+	var output string
+	var verbose bool
+	command := &cobra.Command{
+		Use:   "plan",
+		Short: "Say what apply would change, and touch nothing",
+		Long: `plan looks at every host once and says what differs from the inventory, and
+why: drift (the host was changed), change (the inventory, a template or a version
+was), both, new, or renewal (a certificate no longer serves).
+
+Exit codes: 0 nothing to do; 2 there is; 3 some hosts could not be looked at.`,
+		Args: usageArgs(cobra.NoArgs),
+	}
+	command.Flags().StringVarP(&output, "output", "o", formatText, "output `format`: text or json")
+	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "list every change of a first install")
+	command.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := checkFormat(output); err != nil {
+			return err
+		}
+		ctx := cmd.Context()
+		declared, err := f.declare(ctx)
+		if err != nil {
+			return err
+		}
+		defer declared.close()
+		fleet := f.connect(ctx, declared.inventory)
+		defer fleet.close()
+		plan := declared.plan(ctx, fleet)
+		if err := f.printPlan(plan, output, verbose); err != nil {
+			return err
+		}
+		return planStatus(plan)
+	}
+	return command
+}
+
+// plan looks at the hosts and compares.
+func (d *declared) plan(ctx context.Context, fleet *fleet) *converge.Plan {
+	observed := converge.Observe(ctx, d.hosts, fleet.connections(), fleet.unreachable)
+	return converge.NewPlan(time.Now(), d.hosts, observed)
+}
+
+func (f *flags) printPlan(plan *converge.Plan, output string, verbose bool) error {
+	if output == formatText {
+		report.WritePlan(f.stdout, plan, report.DetectStyle(f.stdout), report.PlanOptions{Verbose: verbose})
+		return nil
+	}
+	text, err := report.PlanJSON(plan)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f.stdout, "%s\n", text)
+	return err
+}
+
+// planStatus is how a command that only looks ends.
+func planStatus(plan *converge.Plan) error {
+	summary := plan.Summary()
+	switch {
+	case summary.Unreachable > 0:
+		return &exitStatus{code: exitSomeFailed}
+	case summary.Changes > 0:
+		return &exitStatus{code: exitDifferences}
+	}
+	return nil
+}
+
+// The output formats.
+const (
+	formatText = "text"
+	formatJSON = "json"
+)
+
+func checkFormat(format string) error {
+	if format != formatText && format != formatJSON {
+		return usageError(fmt.Errorf("output format %q: want %s or %s", format, formatText, formatJSON))
+	}
+	return nil
+}

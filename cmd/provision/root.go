@@ -1,0 +1,73 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+)
+
+// flags are those of all commands.
+type flags struct {
+	inventory string
+	templates string
+	debug     bool
+	stdout    io.Writer
+	stderr    io.Writer
+}
+
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
+	f := &flags{stdout: stdout, stderr: stderr}
+	apply := newApply(f)
+	root := &cobra.Command{
+		Use:   "provision",
+		Short: "Turn an inventory into a running Kubernetes cluster over SSH",
+		Long: `provision turns an inventory into a running Kubernetes cluster on plain Linux
+hosts over SSH, and keeps it that way: it looks at every host once, shows what
+differs from the inventory, brings only that about, and verifies the cluster.
+
+Without a command it does what "provision apply" does.
+
+Exit codes: 0 converged, or nothing to do; 1 error; 2 plan or verify found
+differences; 3 some hosts failed, the others are done; 4 wrong usage or
+inventory; 130 interrupted.`,
+		Example: `  provision -i inventory.yaml         plan, apply and verify
+  provision plan -i inventory.yaml    only say what would change`,
+		Args:          usageArgs(cobra.NoArgs),
+		RunE:          apply.RunE,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.Flags().AddFlagSet(apply.LocalNonPersistentFlags())
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	persistent := root.PersistentFlags()
+	persistent.StringVarP(&f.inventory, "inventory", "i", "inventory.yaml", "inventory `file`")
+	persistent.StringVar(&f.templates, "templates", "", "`folder` whose template sets overlay the built-in ones")
+	persistent.BoolVar(&f.debug, "debug", false, "log connections and commands to standard error")
+	root.AddCommand(apply, newPlan(f), newRender(f), newVerify(f), newKubeconfig(f), newInventory(f), newVersion(f))
+	return root
+}
+
+// usageError is an error in how provision was called.
+func usageError(err error) error {
+	return &exitStatus{code: exitUsage, cause: err}
+}
+
+// usageArgs makes what a command says of its arguments a usage error.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError(err)
+		}
+		return nil
+	}
+}
+
+func (f *flags) logger() *slog.Logger {
+	if !f.debug {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(f.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
