@@ -203,7 +203,7 @@ func (s *site) on(t *testing.T, host string, argv ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := h.Exec(t.Context(), argv...)
+	out, err := h.Exec(context.WithoutCancel(t.Context()), argv...) // also in cleanups
 	if err != nil {
 		t.Fatalf("on %s: %v: %v\n%s", host, argv, err, out)
 	}

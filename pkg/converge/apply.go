@@ -180,7 +180,7 @@ func newProgress(id Run, plan *HostPlan) *progress {
 			case !changed:
 				record.Resources[name] = r.Want(plan.viewOf(r))
 			case isService:
-				record.Resources[name] = service.Interrupted()
+				record.Resources[name] = service.Interrupted(plan.viewOf(r))
 			}
 		}
 	}

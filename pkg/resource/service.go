@@ -159,7 +159,15 @@ func (s Service) Starts(v View) bool {
 // Interrupted is the state to remember while the service or what it uses is
 // being changed: a run that is cut short leaves it, and the next one restarts
 // the service.
-func (s Service) Interrupted() State { return State{{InputsAttribute, "interrupted"}} }
+func (s Service) Interrupted(v View) State {
+	state := s.Want(v)
+	for i := range state {
+		if state[i].Name == InputsAttribute {
+			state[i].Value = "interrupted"
+		}
+	}
+	return state
+}
 
 // Bring unmasks, enables and (re)starts the unit and waits until it is ready;
 // or stops and disables it.
