@@ -218,10 +218,10 @@ func (s *site) sh(t *testing.T, host, line string) string {
 
 // services are the units that provision runs on each kind of host.
 func services(host string) []string {
-	switch {
-	case host == "master":
+	switch host {
+	case "master":
 		return []string{"chrony", "etcd", "etcd-access", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-addons"}
-	case host == "registry":
+	case "registry":
 		return []string{"chrony", "registry"}
 	}
 	return []string{"chrony", "containerd", "flanneld", "cni-from-flannel.path", "kubelet", "kube-proxy"}

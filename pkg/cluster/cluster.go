@@ -4,8 +4,10 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"net"
+	"time"
 
 	"provision/pkg/inventory"
 	"provision/pkg/remote"
@@ -28,7 +30,14 @@ type Target struct {
 	// Image is run by a short-lived workload; it must answer HTTP on the
 	// inventory's verify.port.
 	Image string
+	// Patience bounds each wait for something that may still be starting; a
+	// minute and a half when zero.
+	Patience time.Duration
 }
+
+const defaultPatience = 90 * time.Second
+
+func (t Target) patience() time.Duration { return cmp.Or(t.Patience, defaultPatience) }
 
 // master is the connection to the first master, nil when there is none.
 func (t Target) master() Host { return t.Hosts[t.Inventory.Master[0].Name] }

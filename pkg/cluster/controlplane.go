@@ -38,7 +38,7 @@ func (v *verifier) health(ctx context.Context) {
 	for _, path := range []string{"healthz", "readyz"} {
 		v.check("api-"+path, "", "on the master: systemctl status kube-apiserver; journalctl -u kube-apiserver", func() (string, error) {
 			var answer string
-			err := until(ctx, answerTime, func(ctx context.Context) error {
+			err := until(ctx, v.patience(), func(ctx context.Context) error {
 				return v.api.do(ctx, http.MethodGet, "/"+path, nil, &answer)
 			})
 			if err == nil && answer != "ok" {
@@ -50,11 +50,11 @@ func (v *verifier) health(ctx context.Context) {
 }
 
 func (v *verifier) nodes(ctx context.Context) {
-	start := time.Now()
+	start := time.Now() // all nodes start at the same time
 	for _, slave := range v.Inventory.Slaves {
 		v.check("node-ready", slave.Name, "on the slave: journalctl -u kubelet -u containerd; a node that never appears can't reach the API", func() (string, error) {
 			var seen node
-			err := until(ctx, nodeTime-time.Since(start), func(ctx context.Context) error {
+			err := until(ctx, max(v.patience()-time.Since(start), requestTime), func(ctx context.Context) error {
 				if err := v.api.do(ctx, http.MethodGet, "/api/v1/nodes/"+slave.Name, nil, &seen); err != nil {
 					return err
 				}

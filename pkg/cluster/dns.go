@@ -25,7 +25,7 @@ func (v *verifier) dns(ctx context.Context) {
 				errs = append(errs, fmt.Errorf("from %s: %w", slave.Name, errNoConnection))
 				continue
 			}
-			err := until(ctx, workloadTime, func(ctx context.Context) error { return resolve(ctx, host, server, name, want) })
+			err := until(ctx, v.patience(), func(ctx context.Context) error { return resolve(ctx, host, server, name, want) })
 			if err != nil {
 				errs = append(errs, fmt.Errorf("from %s: %w", slave.Name, err))
 			}
@@ -37,7 +37,7 @@ func (v *verifier) dns(ctx context.Context) {
 // resolve asks a name server over TCP (RFC 1035 section 4.2.2, RFC 7766), from
 // a host.
 func resolve(ctx context.Context, host Host, server, name string, want netip.Addr) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTime/6)
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
 	connection, err := host.DialContext(ctx, "tcp", server)
 	if err != nil {

@@ -28,13 +28,12 @@ type Verification struct {
 	OK     bool    `json:"ok"`
 }
 
-// How long each thing may take on a cluster that has just been started.
 const (
-	nodeTime     = 90 * time.Second
-	workloadTime = 120 * time.Second
-	answerTime   = 30 * time.Second
-	cleanupTime  = 15 * time.Second
-	interval     = 200 * time.Millisecond
+	// requestTime bounds one request to a pod, a service or a name server.
+	requestTime = 5 * time.Second
+	cleanupTime = 15 * time.Second
+	// interval is the time between two looks at what may still be starting.
+	interval = 200 * time.Millisecond
 )
 
 // verifier runs the checks one after the other and keeps them.

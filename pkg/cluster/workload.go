@@ -66,7 +66,7 @@ func (v *verifier) run(ctx context.Context, namespace string) ([]pod, error) {
 		}
 	}
 	var pods list[pod]
-	err := until(ctx, workloadTime, func(ctx context.Context) error {
+	err := until(ctx, v.patience(), func(ctx context.Context) error {
 		if err := v.api.do(ctx, http.MethodGet, base+"/pods", nil, &pods); err != nil {
 			return err
 		}
@@ -212,8 +212,8 @@ func (v *verifier) reach(ctx context.Context, from, url string) error {
 	}
 	transport := &http.Transport{DialContext: host.DialContext, DisableKeepAlives: true}
 	client := &http.Client{Transport: transport}
-	return until(ctx, answerTime, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, answerTime/6)
+	return until(ctx, v.patience(), func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, requestTime)
 		defer cancel()
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {

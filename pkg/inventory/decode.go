@@ -29,7 +29,7 @@ func (d decoder) value(n *yaml.Node, path string, v reflect.Value, f field) {
 	case v.Kind() == reflect.Slice:
 		d.list(n, path, v, f)
 	case v.Kind() == reflect.Map:
-		d.dictionary(n, path, v, f)
+		d.dictionary(n, path, v)
 	default:
 		d.scalar(n, path, v, f)
 	}
@@ -132,7 +132,7 @@ func (d decoder) list(n *yaml.Node, path string, v reflect.Value, f field) {
 }
 
 // dictionary fills a map with keys that the operator chooses.
-func (d decoder) dictionary(n *yaml.Node, path string, v reflect.Value, f field) {
+func (d decoder) dictionary(n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind != yaml.MappingNode {
 		d.wrongType(n, path, "a mapping", "write keys and values, indented")
 		return
@@ -232,7 +232,7 @@ func (d decoder) number(n *yaml.Node, path string, v reflect.Value, f field) {
 		return
 	}
 	if v.CanUint() {
-		v.SetUint(uint64(i))
+		v.SetUint(uint64(i)) //nolint:gosec // low is not negative for an unsigned field
 		return
 	}
 	v.SetInt(i)

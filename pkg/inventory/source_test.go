@@ -4,8 +4,15 @@ import "testing"
 
 func TestPath_KeysAndEntriesAreJoinedAndCut(t *testing.T) {
 	tests := []struct{ parent, key, want string }{
-		{"", "ssh", "ssh"}, {root, "ssh", "ssh"}, {"ssh", "port", "ssh.port"}, {"slaves[1]", "ssh", "slaves[1].ssh"},
-		{"a", "b c", `a["b c"]`}, {"a", "b.c", `a["b.c"]`}, {"", "é", `["é"]`}, {"a", "", `a[""]`}, {"a", "x\ny", `a["x\ny"]`},
+		{"", "ssh", "ssh"},
+		{root, "ssh", "ssh"},
+		{"ssh", "port", "ssh.port"},
+		{"slaves[1]", "ssh", "slaves[1].ssh"},
+		{"a", "b c", `a["b c"]`},
+		{"a", "b.c", `a["b.c"]`},
+		{"", "é", `["é"]`},
+		{"a", "", `a[""]`},
+		{"a", "x\ny", `a["x\ny"]`},
 	}
 	for _, tt := range tests {
 		if got := join(tt.parent, tt.key); got != tt.want {

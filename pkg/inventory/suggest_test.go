@@ -7,8 +7,15 @@ func TestEditDistance_CountsEdits(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"a", "", 1}, {"", "abc", 3}, {"slave", "slaves", 1}, {"mastre", "master", 1},
-		{"kitten", "sitting", 3}, {"ab", "ba", 1}, {"abc", "abc", 0}, {"abcd", "badc", 2},
+		{"", "", 0},
+		{"a", "", 1},
+		{"", "abc", 3},
+		{"slave", "slaves", 1},
+		{"mastre", "master", 1},
+		{"kitten", "sitting", 3},
+		{"ab", "ba", 1},
+		{"abc", "abc", 0},
+		{"abcd", "badc", 2},
 	}
 	for _, tt := range tests {
 		if got := editDistance(tt.a, tt.b); got != tt.want {

@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/asn1"
 	"errors"
 	"io"
 	"net"
@@ -61,7 +60,7 @@ func TestIssue_CertificateFollowsRFC5280(t *testing.T) {
 	critical := map[string]bool{"2.5.29.15": true, "2.5.29.19": true}
 	for _, e := range cert.Extensions {
 		if e.Critical != critical[e.Id.String()] {
-			t.Errorf("extension %s: critical %t", asn1.ObjectIdentifier(e.Id), e.Critical)
+			t.Errorf("extension %s: critical %t", e.Id, e.Critical)
 		}
 	}
 }

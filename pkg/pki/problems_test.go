@@ -42,12 +42,16 @@ func TestProblems_WrongContent(t *testing.T) {
 		want   []string
 	}{
 		{"common name", func(r *pki.Request) { r.CommonName = "x" }, []string{`is for "apiserver" instead of "x"`}},
-		{"organization", func(r *pki.Request) { r.Organizations = []string{"a group", "ops"} },
-			[]string{"lacks the organization ops", `has the unwanted organization "b group"`}},
+		{
+			"organization", func(r *pki.Request) { r.Organizations = []string{"a group", "ops"} },
+			[]string{"lacks the organization ops", `has the unwanted organization "b group"`},
+		},
 		{"name", func(r *pki.Request) { r.DNSNames = append(r.DNSNames, "new.example.org") }, []string{"lacks the name new.example.org"}},
 		{"all names", func(r *pki.Request) { r.DNSNames = nil }, []string{"has the unwanted names api.example.org, kubernetes.default"}},
-		{"address", func(r *pki.Request) { r.IPAddresses[0] = netip.MustParseAddr("10.0.0.2") },
-			[]string{"lacks the address 10.0.0.2", "has the unwanted address 10.0.0.1"}},
+		{
+			"address", func(r *pki.Request) { r.IPAddresses[0] = netip.MustParseAddr("10.0.0.2") },
+			[]string{"lacks the address 10.0.0.2", "has the unwanted address 10.0.0.1"},
+		},
 		{"addresses", func(r *pki.Request) { r.IPAddresses = nil }, []string{"has the unwanted addresses 10.0.0.1, fd00::1"}},
 		{"usage", func(r *pki.Request) { r.Usages = []pki.Usage{pki.Client} }, []string{"has the unwanted usage server"}},
 		{"everything", func(r *pki.Request) { *r = client("x"); r.Usages = nil }, []string{
