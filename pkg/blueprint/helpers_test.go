@@ -45,7 +45,12 @@ func load(t *testing.T, path string) *inventory.Inventory {
 func parse(t *testing.T, more string) *inventory.Inventory {
 	t.Helper()
 	const least = "master: {name: m, address: 10.0.0.1}\nslaves: [{name: s, address: 10.0.0.2}]\nregistry: {name: r, address: 10.0.0.3}\nartifacts: {dir: a}\n"
-	inv, err := inventory.Parse("inventory.yaml", []byte(least+more))
+	return parseWhole(t, least+more)
+}
+
+func parseWhole(t *testing.T, text string) *inventory.Inventory {
+	t.Helper()
+	inv, err := inventory.Parse("inventory.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,9 @@ func (a Authority) Ask(q *Questions) {
 // Want is a certificate that is an authority's and in force, and its key.
 func (a Authority) Want(v View) State {
 	return State{
-		{"certificate", "present"}, {"key", "present"}, {"key mode", "0600"},
+		{"certificate", "present"},
+		{"key", "present"},
+		{"key mode", "0600"},
 		{"key sum", cmp.Or(v.Last.Get("key sum"), v.Facts.Files[a.KeyPath].Sum, "to be made")},
 	}
 }
@@ -214,9 +216,12 @@ func (c Certificate) Ask(q *Questions) {
 func (c Certificate) Want(v View) State {
 	key := c.attributes("0600")
 	return State{
-		{"certificate", "valid"}, {"mode", "0644"}, {"owner", key.Owner + ":" + key.Group},
+		{"certificate", "valid"},
+		{"mode", "0644"},
+		{"owner", key.Owner + ":" + key.Group},
 		{"key", cmp.Or(v.Last.Get("key"), v.Facts.Files[c.KeyPath].Sum, "to be made")},
-		{"key mode", key.Mode}, {"key owner", key.Owner + ":" + key.Group},
+		{"key mode", key.Mode},
+		{"key owner", key.Owner + ":" + key.Group},
 	}
 }
 

@@ -146,9 +146,15 @@ func TestArtifact_IsHashedOnlyIfItsStampDoesNotFit(t *testing.T) {
 
 func TestQuestions_AreAskedOnceAndSorted(t *testing.T) {
 	q := NewQuestions([]Resource{
-		Package{Name: "nftables"}, Package{Name: "chrony"}, Package{Name: "nftables"},
-		file(), file(), Trust{Path: "/a", Authority: "cluster"}, Service{Unit: "b.service"}, Service{Unit: "a.service"},
-		Sysctl{Key: "vm.a", Value: "1"}, command(),
+		Package{Name: "nftables"},
+		Package{Name: "chrony"},
+		Package{Name: "nftables"},
+		file(), file(),
+		Trust{Path: "/a", Authority: "cluster"},
+		Service{Unit: "b.service"},
+		Service{Unit: "a.service"},
+		Sysctl{Key: "vm.a", Value: "1"},
+		command(),
 	})
 	for name, list := range map[string][]string{
 		"chrony nftables":            q.Packages,

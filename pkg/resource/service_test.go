@@ -88,7 +88,7 @@ func TestService_IsRestartedForWhatItUses(t *testing.T) {
 
 func TestService_OfARunThatWasCutShortIsRestarted(t *testing.T) {
 	v := running(nil)
-	v.Last = service().Interrupted()
+	v.Last = service().Interrupted(v)
 	checkDiffering(t, service(), v, "inputs: interrupted -> "+service().Inputs)
 	checkBring(t, service(), v, "unit-load etcd.service", "unit-restart etcd.service")
 }

@@ -15,17 +15,24 @@ func with[R any](r R, change func(*R)) R {
 // all is one valid resource of each kind.
 func all() []Resource {
 	return []Resource{
-		file(), onceFile(), Directory{Path: "/var/lib/etcd"}, artifact(), image(), authority(), trust(), certificate(),
-		service(), command(), Package{Name: "chrony"}, Module{Name: "overlay"}, Sysctl{Key: "vm.swappiness", Value: "0"},
+		file(), onceFile(),
+		Directory{Path: "/var/lib/etcd"},
+		artifact(), image(), authority(), trust(), certificate(),
+		service(), command(),
+		Package{Name: "chrony"},
+		Module{Name: "overlay"},
+		Sysctl{Key: "vm.swappiness", Value: "0"},
 	}
 }
 
 func TestValidate_GoodResourcesOfEveryKind(t *testing.T) {
 	more := []Resource{
-		Service{Unit: "getty@tty1.service", Stopped: true}, Service{Unit: "swap.target", Stopped: true},
+		Service{Unit: "getty@tty1.service", Stopped: true},
+		Service{Unit: "swap.target", Stopped: true},
 		Module{Name: "br_netfilter", Evidence: "/proc/sys/net/bridge"},
 		Sysctl{Key: "net.ipv4.conf.eth0/1.rp_filter", Value: "1"},
-		Package{Name: "g++"}, with(image(), func(i *Image) { i.Repository = "a/b__c/d--e.f" }),
+		Package{Name: "g++"},
+		with(image(), func(i *Image) { i.Repository = "a/b__c/d--e.f" }),
 	}
 	for _, r := range append(all(), more...) {
 		if err := r.Validate(); err != nil {
