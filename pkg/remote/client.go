@@ -40,8 +40,12 @@ const maxSessions = 8
 // sessionTries is how often a session is asked for when no command of ours is the reason for the refusal.
 const sessionTries = 8
 
-// closeGrace bounds how long Close waits for the host: for the removal of uploaded files and the end of commands.
-const closeGrace = 2 * time.Second
+// Close waits for what is still running, but not longer than idleGrace, and for the host altogether, which has uploaded
+// files to remove, not longer than closeGrace.
+const (
+	idleGrace  = 2 * time.Second
+	closeGrace = 5 * time.Second
+)
 
 // errClosed is the cause when Close ended the connection.
 var errClosed = errors.New("the connection was closed")
@@ -186,23 +190,24 @@ func (c *Client) Close() error {
 		<-c.done
 		return nil
 	}
-	grace := time.AfterFunc(closeGrace, func() { c.end(errClosed) })
-	err := c.staging.remove()
 	idle := make(chan struct{})
 	go func() {
 		c.work.Wait()
 		close(idle)
 	}()
-	select {
+	grace := time.AfterFunc(closeGrace, func() { c.end(errClosed) })
+	select { // what was cancelled tidies up after itself; only then is the directory at rest
 	case <-idle:
 	case <-c.done:
+	case <-time.After(idleGrace):
 	}
+	err := c.staging.remove()
 	grace.Stop()
 	lost := c.lost()
 	c.end(errClosed)
 	<-idle
 	<-c.done
-	if err != nil && lost == nil {
+	if err != nil && (lost == nil || errors.Is(lost, errClosed)) {
 		return fmt.Errorf("close the connection to %s: %w", c.target, err)
 	}
 	return nil

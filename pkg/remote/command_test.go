@@ -362,15 +362,12 @@ func TestCommand_StringIsShortAndOnOneLine(t *testing.T) {
 	}
 }
 
-// watched runs commands with /bin/sh and closes ended when the last of their processes has.
+// watched runs commands with /bin/sh and closes ended when all processes of the first one have ended.
 func watched(ended chan struct{}) sshtest.Option {
 	var once sync.Once
 	return sshtest.WithHandler(func(ctx context.Context, e sshtest.Exec) int {
-		status := sshtest.Shell(ctx, e)
-		if status == sshtest.Killed(syscall.SIGKILL) {
-			once.Do(func() { close(ended) })
-		}
-		return status
+		defer once.Do(func() { close(ended) })
+		return sshtest.Shell(ctx, e)
 	})
 }
 

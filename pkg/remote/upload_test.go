@@ -71,6 +71,29 @@ func TestUpload_OneDirectoryForAllFiles(t *testing.T) {
 	}
 }
 
+func TestUpload_IsRemovedThoughACommandRuns(t *testing.T) {
+	client, _ := connect(t)
+	file, err := client.Upload(t.Context(), "f", 0, strings.NewReader(""), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	started, ended := &signalWriter{done: make(chan struct{})}, make(chan error, 1)
+	go func() {
+		_, err := client.Run(t.Context(), remote.Command{Args: []string{"sh", "-c", "echo started; exec sleep 1000"}, Stdout: started})
+		ended <- err
+	}()
+	<-started.done
+	soon(t, func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+		mention(t, <-ended, "connection was closed")
+	})
+	if _, err := os.Stat(filepath.Dir(file)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Close left the directory: %v", err)
+	}
+}
+
 func TestUpload_SourceProblems(t *testing.T) {
 	client, _ := connect(t)
 	for want, source := range map[string]io.Reader{

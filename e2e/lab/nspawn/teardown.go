@@ -41,31 +41,42 @@ func Collect(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	boot, err := proc.BootID()
+	if err != nil {
+		return err
+	}
 	names = append(names, locked...)
 	slices.Sort(names)
 	var failed []error
 	for _, name := range slices.Compact(names) {
-		if err := collectOne(ctx, name, orDiscard(log)); err != nil {
+		if err := collectOne(ctx, name, boot, orDiscard(log)); err != nil {
 			failed = append(failed, fmt.Errorf("collect lab %s: %w", name, err))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-func collectOne(ctx context.Context, name string, log io.Writer) error {
+func collectOne(ctx context.Context, name, boot string, log io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, teardownTimeout)
+	defer cancel()
 	lock, err := flock.Try(labLock(name))
 	if errors.Is(err, flock.ErrHeld) {
-		return nil
+		if s, err := loadState(name); err != nil || !s.abandoned(boot) {
+			return nil // wanted, or without a state, as while it comes up or has gone
+		}
+		// Either somebody is taking it down, or its owner was killed while it booted hosts and what it started has the lock
+		// for some milliseconds yet.
+		lock, err = flock.Acquire(ctx, labLock(name), nil)
 	}
 	if err != nil {
 		return err
 	}
 	defer lock.Release()
-	return collectLocked(ctx, name, log)
+	return collectLocked(ctx, name, boot, log)
 }
 
 // collectLocked takes down a lab, whose lock is held, if it is abandoned.
-func collectLocked(ctx context.Context, name string, log io.Writer) error {
+func collectLocked(ctx context.Context, name, boot string, log io.Writer) error {
 	s, err := loadState(name)
 	if errors.Is(err, ErrNotUp) {
 		if !exists(stateDir(name)) && !exists(diskDir(name)) {
@@ -73,10 +84,6 @@ func collectLocked(ctx context.Context, name string, log io.Writer) error {
 		}
 		s = nil
 	} else if err != nil {
-		return err
-	}
-	boot, err := proc.BootID()
-	if err != nil {
 		return err
 	}
 	if s != nil && !s.abandoned(boot) {

@@ -159,7 +159,7 @@ func (s *Server) tunnel(channel ssh.NewChannel) {
 		_ = channel.Reject(ssh.ConnectionFailed, err.Error())
 		return
 	}
-	defer conn.Close() //nolint:errcheck // it is done with
+	defer conn.Close()
 	ch, requests, err := channel.Accept()
 	if err != nil {
 		return

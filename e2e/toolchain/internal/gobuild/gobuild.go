@@ -39,8 +39,10 @@ func (e *BuildError) Unwrap() error { return e.Err }
 
 // Run builds job to path; dir is the folder of the component's go.mod.
 func Run(ctx context.Context, dir string, target recipe.Target, job recipe.Job, path string) error {
-	args := []string{"build", "-trimpath", "-mod=readonly", "-buildvcs=false",
-		"-tags=" + strings.Join(job.Tags, ","), "-ldflags=" + job.LinkerFlags, "-o", path, job.Package}
+	args := []string{
+		"build", "-trimpath", "-mod=readonly", "-buildvcs=false",
+		"-tags=" + strings.Join(job.Tags, ","), "-ldflags=" + job.LinkerFlags, "-o", path, job.Package,
+	}
 	output, err := run(ctx, dir, environment(os.Environ(), target, job.Cgo), "go", args...)
 	if err != nil {
 		return &BuildError{
@@ -60,8 +62,10 @@ func Run(ctx context.Context, dir string, target recipe.Target, job recipe.Job, 
 // environment is ours less what would make a build depend on the person who
 // runs it.
 func environment(environ []string, target recipe.Target, cgo bool) []string {
-	drop := []string{"GOFLAGS=", "GOWORK=", "GOOS=", "GOARCH=", "GOAMD64=", "GOARM64=", "GOEXPERIMENT=",
-		"CGO_ENABLED=", "CGO_CFLAGS=", "CGO_LDFLAGS="}
+	drop := []string{
+		"GOFLAGS=", "GOWORK=", "GOOS=", "GOARCH=", "GOAMD64=", "GOARM64=", "GOEXPERIMENT=",
+		"CGO_ENABLED=", "CGO_CFLAGS=", "CGO_LDFLAGS=",
+	}
 	var kept []string
 	for _, v := range environ {
 		dropped := false
