@@ -54,7 +54,7 @@ func (v *verifier) nodes(ctx context.Context) {
 	for _, slave := range v.Inventory.Slaves {
 		v.check("node-ready", slave.Name, "on the slave: journalctl -u kubelet -u containerd; a node that never appears can't reach the API", func() (string, error) {
 			var seen node
-			err := until(ctx, max(v.patience()-time.Since(start), requestTime), func(ctx context.Context) error {
+			err := until(ctx, max(v.patience()-time.Since(start), time.Second), func(ctx context.Context) error {
 				if err := v.api.do(ctx, http.MethodGet, "/api/v1/nodes/"+slave.Name, nil, &seen); err != nil {
 					return err
 				}

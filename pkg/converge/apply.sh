@@ -1,5 +1,6 @@
 # Brings resources about on a host. Standard input holds the operations: a verb,
 # the number of its arguments, and the arguments, each on a line of its own.
+# The last verb is end: what is cut short before it leaves nothing half done.
 # Standard output tells how far it came; the first failure ends the run, and
 # standard error says what failed. POSIX sh; needs coreutils (or busybox) and
 # systemctl.
@@ -205,7 +206,12 @@ while IFS= read -r verb <&3; do
 		set -- "$@" "$argument"
 	done
 	case $verb in
-	begin) echo "begin $1" ;;
+	begin) printf 'begin %s\n' "$1" ;;
+	end)
+		commit
+		echo end
+		exit 0
+		;;
 	write) do_write "$@" ;;
 	directory) do_directory "$@" ;;
 	*)
@@ -229,5 +235,4 @@ while IFS= read -r verb <&3; do
 		;;
 	esac
 done
-commit
-echo end
+fail "the operations ended too early; was the connection cut?"

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,11 +35,17 @@ func (s *script) add(id resource.ID, ops []resource.Op) {
 	}
 }
 
-// lastPackage is the package operation that stands just before the resource
-// that was begun last.
+// lastPackage is the package operation that only resources which were begun
+// follow.
 func (s *script) lastPackage() *resource.Op {
-	if n := len(s.ops); n >= 2 && s.ops[n-2].Verb == "package" {
-		return &s.ops[n-2]
+	for i := len(s.ops) - 1; i >= 0; i-- {
+		switch s.ops[i].Verb {
+		case "begin":
+		case "package":
+			return &s.ops[i]
+		default:
+			return nil
+		}
 	}
 	return nil
 }
@@ -55,7 +62,7 @@ func (s *script) record(record *Record) error {
 // reader is the script in the form that apply.sh reads.
 func (s *script) reader() io.Reader {
 	var out bytes.Buffer
-	for _, op := range s.ops {
+	for _, op := range append(slices.Clone(s.ops), resource.Op{Verb: "end"}) {
 		fmt.Fprintf(&out, "%s\n%s\n", op.Verb, strconv.Itoa(len(op.Args)))
 		for _, arg := range op.Args {
 			out.WriteString(arg)

@@ -1,0 +1,211 @@
+package converge
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"provision/pkg/resource"
+)
+
+func TestApplyScript_WritesContentModeAndFolders(t *testing.T) {
+	eachShell(t, func(t *testing.T, s *sandbox) {
+		binary := string([]byte{0, 1, 2, 255, '\n', 0}) + strings.Repeat("x", 300<<10)
+		names := []string{"plain", "a b", "it's", `"quoted"`, "$(touch pwned)", "`touch pwned`", "-rf", "ünïcödé", "*"}
+		var ops []resource.Op
+		for _, name := range names {
+			ops = append(ops, resource.WriteOp(s.path("new/folder/"+name), s.attributes("0640"), []byte("content of "+name)))
+		}
+		ops = append(ops,
+			resource.WriteOp(s.path("binary"), s.attributes("0600"), []byte(binary)),
+			resource.WriteOp(s.path("empty"), s.attributes("0600"), nil))
+		stdout, stderr, err := s.run(applyScript, stream(t, ops...))
+		if err != nil || !strings.HasSuffix(stdout, "end\n") {
+			t.Fatalf("%v\n%s%s", err, stdout, stderr)
+		}
+		for _, name := range names {
+			if got := s.read("new/folder/" + name); got != "content of "+name {
+				t.Errorf("%s holds %q", name, got)
+			}
+			if mode := s.mode("new/folder/" + name); mode != 0o640 {
+				t.Errorf("%s has mode %o", name, mode)
+			}
+		}
+		if s.read("binary") != binary || s.read("empty") != "" {
+			t.Error("binary or empty content did not arrive as it was")
+		}
+		if mode := s.mode("new"); mode != 0o755 {
+			t.Errorf("a new folder has mode %o", mode)
+		}
+		noLeftovers(t, s)
+	})
+}
+
+// noLeftovers checks that no temporary file and nothing unasked for is there.
+func noLeftovers(t *testing.T, s *sandbox) {
+	t.Helper()
+	err := filepath.WalkDir(s.root, func(path string, _ fs.DirEntry, err error) error {
+		if strings.Contains(path, ".provision~") || filepath.Base(path) == "pwned" {
+			t.Errorf("left behind: %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Wherever the stream is cut, nothing half is in place and the cut is reported.
+func TestApplyScript_CutStreamLeavesEachFileWhole(t *testing.T) {
+	s := newSandbox(t)
+	whole := stream(t,
+		resource.Op{Verb: "begin", Args: []string{"file one"}},
+		resource.WriteOp(s.path("one"), s.attributes("0600"), []byte("new one")),
+		resource.Op{Verb: "attributes", Args: []string{s.path("one"), "0640", s.user, s.user}},
+		resource.WriteOp(s.path("two"), s.attributes("0600"), []byte("new two")),
+	)
+	for cut := 0; cut < len(whole); cut += 3 {
+		s.write("one", "old one")
+		s.write("two", "old two")
+		stdout, _, err := s.run(applyScript, whole[:cut])
+		if err == nil || strings.Contains(stdout, "end\n") {
+			t.Fatalf("cut after %d of %d bytes, it reports success", cut, len(whole))
+		}
+		for name, contents := range map[string][2]string{"one": {"old one", "new one"}, "two": {"old two", "new two"}} {
+			if got := s.read(name); got != contents[0] && got != contents[1] {
+				t.Fatalf("cut after %d bytes, %s holds %q", cut, name, got)
+			}
+		}
+	}
+}
+
+// Killed at any moment, the script leaves every file old or new, and the next
+// run finishes and cleans up.
+func TestApplyScript_KilledLeavesEachFileWholeAndTheNextRunFinishes(t *testing.T) {
+	s := newSandbox(t)
+	content := func(version string) []byte { return []byte(strings.Repeat(version, 100<<10)) }
+	names := []string{"a", "b", "c"}
+	ops := func(version string) []byte {
+		var ops []resource.Op
+		for _, name := range names {
+			ops = append(ops, resource.WriteOp(s.path(name), s.attributes("0600"), content(version)))
+		}
+		return stream(t, ops...)
+	}
+	if _, stderr, err := s.run(applyScript, ops("0")); err != nil {
+		t.Fatal(err, stderr)
+	}
+	for round := range 20 {
+		previous, next := string(rune('0'+round)), string(rune('1'+round))
+		command := exec.Command("sh", "-c", s.inside(applyScript))
+		command.Stdin = bytes.NewReader(ops(next))
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(time.Duration(rand.IntN(60))*time.Millisecond, func() { _ = command.Process.Kill() })
+		_ = command.Wait()
+		timer.Stop()
+		for _, name := range names {
+			if got := s.read(name); got != string(content(previous)) && got != string(content(next)) {
+				t.Fatalf("round %d: %s is torn: %d bytes", round, name, len(got))
+			}
+		}
+		if _, stderr, err := s.run(applyScript, ops(next)); err != nil {
+			t.Fatal(err, stderr)
+		}
+		noLeftovers(t, s)
+	}
+}
+
+func TestApplyScript_RefusesAFolderInTheWay(t *testing.T) {
+	s := newSandbox(t)
+	_, stderr, err := s.run(applyScript, stream(t, resource.WriteOp(s.path("units"), s.attributes("0600"), []byte("x"))))
+	if err == nil || !strings.Contains(stderr, "is a directory; move it away first") {
+		t.Errorf("%v: %s", err, stderr)
+	}
+}
+
+func TestApplyScript_InstallChecksTheSum(t *testing.T) {
+	s := newSandbox(t)
+	install := func(sum string) (string, error) {
+		s.write("upload", "a program")
+		op := resource.Op{Verb: "install", Args: []string{s.path("bin/program"), "0755", s.user, s.user, sum, s.path("upload"), "stamp"}}
+		_, stderr, err := s.run(applyScript, stream(t, op))
+		return stderr, err
+	}
+	stderr, err := install(strings.Repeat("0", 64))
+	if err == nil || !strings.Contains(stderr, "arrived with the sum") {
+		t.Errorf("%v: %s", err, stderr)
+	}
+	if _, err := os.Stat(s.path("bin/program")); err == nil {
+		t.Error("a program with a wrong sum is in place")
+	}
+	if stderr, err := install(resource.Sum([]byte("a program"))); err != nil {
+		t.Fatal(err, stderr)
+	}
+	if !strings.Contains(s.read("home/stamps/stamp"), resource.Sum([]byte("a program"))) {
+		t.Errorf("stamp: %s", s.read("home/stamps/stamp"))
+	}
+	noLeftovers(t, s)
+}
+
+func TestApplyScript_FailingUnitShowsItsLastWords(t *testing.T) {
+	s := newSandbox(t)
+	s.write("units/web.service.fails", "")
+	stdout, stderr, err := s.run(applyScript, stream(t,
+		resource.Op{Verb: "begin", Args: []string{"service web.service"}},
+		resource.Op{Verb: "unit-restart", Args: []string{"web.service"}},
+		resource.Op{Verb: "begin", Args: []string{"service next.service"}}))
+	if err == nil || !strings.Contains(stderr, "the last words of the unit") {
+		t.Errorf("%v: %s", err, stderr)
+	}
+	if stdout != "begin service web.service\n" {
+		t.Errorf("it went on: %s", stdout)
+	}
+}
+
+func TestApplyScript_RunsCommandsWithInputUntilTheySucceed(t *testing.T) {
+	s := newSandbox(t)
+	s.write("bin/count", "#!/bin/sh\necho x >>"+s.path("tries")+"\ncat >"+s.path("input")+"\n[ $(wc -l <"+s.path("tries")+") -ge 3 ]\n")
+	input := base64.StdEncoding.EncodeToString([]byte("the input"))
+	if _, stderr, err := s.run(applyScript, stream(t, resource.Op{Verb: "run", Args: []string{"10", input, "count"}})); err != nil {
+		t.Fatal(err, stderr)
+	}
+	if s.read("tries") != "x\nx\nx\n" || s.read("input") != "the input" {
+		t.Errorf("tries %q, input %q", s.read("tries"), s.read("input"))
+	}
+	_, stderr, err := s.run(applyScript, stream(t, resource.Op{Verb: "wait", Args: []string{"0", "sh", "-c", "echo not yet; exit 1"}}))
+	if err == nil || !strings.Contains(stderr, "not yet") {
+		t.Errorf("%v: %s", err, stderr)
+	}
+}
+
+func TestApplyScript_UnknownVerbFails(t *testing.T) {
+	s := newSandbox(t)
+	if _, stderr, err := s.run(applyScript, stream(t, resource.Op{Verb: "explode"})); err == nil || !strings.Contains(stderr, "explode") {
+		t.Errorf("%v: %s", err, stderr)
+	}
+}
+
+func TestScript_PackagesThatFollowEachOtherAreInstalledTogether(t *testing.T) {
+	script := newScript()
+	for _, name := range []string{"one", "two", "three"} {
+		op := resource.Op{Verb: "package", Args: []string{"apt-get", name}}
+		script.add(resource.ID{Kind: "package", Name: name}, []resource.Op{op})
+	}
+	var verbs []string
+	for _, op := range script.ops {
+		verbs = append(verbs, op.Verb+" "+strings.Join(op.Args, " "))
+	}
+	want := "begin package one|package apt-get one two three|begin package two|begin package three"
+	if got := strings.Join(verbs, "|"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
