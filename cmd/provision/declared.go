@@ -33,7 +33,11 @@ func (f *flags) declare(ctx context.Context) (*declared, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := blueprint.Select(f.sets(), inv.Kubernetes.Version)
+	sets, err := f.sets()
+	if err != nil {
+		return nil, usageError(err)
+	}
+	set, err := blueprint.Select(sets, inv.Kubernetes.Version)
 	if err != nil {
 		return nil, usageError(err)
 	}
@@ -61,9 +65,16 @@ func (d *declared) render(ctx context.Context, set *blueprint.Set, downloads str
 }
 
 // sets are the template sets, with the operator's overlay.
-func (f *flags) sets() fs.FS {
+func (f *flags) sets() (fs.FS, error) {
 	if f.templates == "" {
-		return templates.Sets
+		return templates.Sets, nil
 	}
-	return blueprint.Overlay{Over: os.DirFS(f.templates), Base: templates.Sets}
+	info, err := os.Stat(f.templates)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is not a folder", f.templates)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("template sets: %w", err)
+	}
+	return blueprint.Overlay{Over: os.DirFS(f.templates), Base: templates.Sets}, nil
 }

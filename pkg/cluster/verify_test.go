@@ -48,14 +48,16 @@ func TestVerify_NamesWhatFails(t *testing.T) {
 			"node is not Ready", func(s *standIn) {
 				s.objects["/api/v1/nodes/slave2"] = object{"status": object{"conditions": []object{{"type": "Ready", "status": "False", "message": "cni plugin not initialized"}}}}
 			},
-			[]string{"node-ready slave2"}, "cni plugin not initialized",
+			[]string{"node-ready slave2"},
+			"cni plugin not initialized",
 		},
 		{"node never registered", func(s *standIn) { delete(s.objects, "/api/v1/nodes/slave1") }, []string{"node-ready slave1"}, "404"},
 		{
 			"node under another address", func(s *standIn) {
 				s.objects["/api/v1/nodes/slave1"] = s.objects["/api/v1/nodes/slave2"]
 			},
-			[]string{"node-ready slave1"}, "registered under 198.18.0.13 instead of 198.18.0.12",
+			[]string{"node-ready slave1"},
+			"registered under 198.18.0.13 instead of 198.18.0.12",
 		},
 		{
 			"image can't be pulled", func(s *standIn) {
@@ -63,13 +65,15 @@ func TestVerify_NamesWhatFails(t *testing.T) {
 				waiting["status"] = object{"containerStatuses": []object{{"state": object{"waiting": object{"reason": "ImagePullBackOff", "message": "no such host"}}}}}
 				s.objects["pods"] = object{"items": []object{runningPod("slave1", "172.17.5.2"), waiting}}
 			},
-			[]string{"node-port", "pod-addresses", "pod-reachable", "service", "workload"}, "ImagePullBackOff: no such host",
+			[]string{"node-port", "pod-addresses", "pod-reachable", "service", "workload"},
+			"ImagePullBackOff: no such host",
 		},
 		{
 			"pod outside the pod network", func(s *standIn) {
 				s.objects["pods"] = object{"items": []object{runningPod("slave1", "172.18.5.2"), runningPod("slave2", "172.17.6.2")}}
 			},
-			[]string{"pod-addresses"}, `web-slave1 on slave1 has the address "172.18.5.2"`,
+			[]string{"pod-addresses"},
+			`web-slave1 on slave1 has the address "172.18.5.2"`,
 		},
 		{"pod out of reach", func(s *standIn) { s.deaf["172.17.6.2:8080"] = true }, []string{"pod-reachable"}, "pod on slave2 from slave1"},
 		{"service out of reach", func(s *standIn) { s.deaf["10.254.0.99:80"] = true }, []string{"service"}, "from slave1"},
@@ -78,7 +82,8 @@ func TestVerify_NamesWhatFails(t *testing.T) {
 		{"no name server", func(s *standIn) { s.deaf["10.254.0.10:53"] = true }, []string{"dns"}, "refused"},
 		{
 			"bridge outside the lease", func(s *standIn) { s.addresses = strings.ReplaceAll(s.addresses, "172.17.5.1/24", "172.17.0.1/16") },
-			[]string{"pod-network slave1", "pod-network slave2"}, "cni0 has 172.17.0.1, outside the lease 172.17.5.0/24",
+			[]string{"pod-network slave1", "pod-network slave2"},
+			"cni0 has 172.17.0.1, outside the lease 172.17.5.0/24",
 		},
 	}
 	for _, tt := range tests {
