@@ -32,6 +32,7 @@ lint: tools ## Run the linters
 
 generate: ## Write what is generated: the inventory and command references
 	$(GO) generate ./...
+	$(GO) test ./cmd/provision -run Reference -update
 
 tools: ## Install with apt what tests and the lab need
 	@e2e/install-tools

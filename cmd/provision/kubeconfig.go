@@ -27,7 +27,7 @@ own, into a file that only the operator can read.`,
   provision kubeconfig -i inventory.yaml -o - >cluster.kubeconfig`,
 		Args: usageArgs(cobra.NoArgs),
 	}
-	command.Flags().StringVarP(&output, "output", "o", "", "`file` to merge into, or - to print (default: $KUBECONFIG, ~/.kube/config)")
+	command.Flags().StringVarP(&output, "output", "o", "", "`file` to merge into, - to print (default ~/.kube/config)")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx := cmd.Context()
 		declared, err := f.declare(ctx)

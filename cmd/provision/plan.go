@@ -18,8 +18,9 @@ func newPlan(f *flags) *cobra.Command {
 		Use:   "plan",
 		Short: "Say what apply would change, and touch nothing",
 		Long: `plan looks at every host once and says what differs from the inventory, and
-why: drift (the host was changed), change (the inventory, a template or a version
-was), both, new, or renewal (a certificate no longer serves).
+why: new; drift (the host was changed); change (the inventory, a template or a
+version was); both; follows (a service whose files change); renewal (a
+certificate no longer serves).
 
 Exit codes: 0 nothing to do; 2 there is; 3 some hosts could not be looked at.`,
 		Args: usageArgs(cobra.NoArgs),
