@@ -30,10 +30,14 @@ func (r *run) answer(ctx context.Context, host string, service resource.Service)
 	client := &http.Client{Transport: transport}
 	ticker := time.NewTicker(endpointInterval)
 	defer ticker.Stop()
+	var last error
 	for {
-		last := get(ctx, client, service.Answers)
-		if last == nil {
+		err := get(ctx, client, service.Answers)
+		if err == nil {
 			return nil
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err // a request that was cut short says less than the one before
 		}
 		select {
 		case <-ctx.Done():
