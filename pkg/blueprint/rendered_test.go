@@ -139,29 +139,36 @@ func TestRendered_NoFileIsEmptyOrEndsWithinALine(t *testing.T) {
 	})
 }
 
-// The script is run on a lease as flannel writes it.
+// The script is run on leases as flannel writes them: FLANNEL_SUBNET is the
+// bridge's address, of any prefix length.
 func TestRendered_CNIConfigurationFollowsTheLease(t *testing.T) {
-	script := files(t, desired(t, modern(t), parse(t, "")), "s")["/usr/local/libexec/provision/cni-from-flannel"]
-	dir := t.TempDir()
-	lease := "FLANNEL_NETWORK=172.17.0.0/16\nFLANNEL_SUBNET=172.17.59.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n"
-	if err := os.WriteFile(filepath.Join(dir, "subnet.env"), []byte(lease), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	script = strings.NewReplacer("/run/flannel", dir, "/etc/cni/net.d", dir).Replace(script)
-	pipe(t, script, "/bin/sh")
-	var conflist struct {
-		Plugins []struct {
-			Type string
-			MTU  int
-			IPAM struct{ Ranges [][]struct{ Subnet string } }
+	rendered := files(t, desired(t, modern(t), parse(t, "")), "s")["/usr/local/libexec/provision/cni-from-flannel"]
+	for lease, want := range map[string]string{
+		"172.17.59.1/24": "172.17.59.0/24",
+		"172.17.0.65/26": "172.17.0.64/26",
+		"172.17.44.1/22": "172.17.44.0/22",
+		"192.168.9.5/30": "192.168.9.4/30",
+	} {
+		dir := t.TempDir()
+		env := "FLANNEL_NETWORK=172.17.0.0/16\nFLANNEL_SUBNET=" + lease + "\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n"
+		if err := os.WriteFile(filepath.Join(dir, "subnet.env"), []byte(env), 0o644); err != nil {
+			t.Fatal(err)
 		}
-	}
-	// JSON is YAML.
-	if err := yaml.Unmarshal([]byte(readText(t, filepath.Join(dir, "10-flannel.conflist"))), &conflist); err != nil {
-		t.Fatal(err)
-	}
-	bridge := conflist.Plugins[0]
-	if bridge.MTU != 1450 || bridge.IPAM.Ranges[0][0].Subnet != "172.17.59.0/24" {
-		t.Errorf("configuration is %+v", bridge)
+		pipe(t, strings.NewReplacer("/run/flannel", dir, "/etc/cni/net.d", dir).Replace(rendered), "/bin/sh")
+		var conflist struct {
+			Plugins []struct {
+				Type string
+				MTU  int
+				IPAM struct{ Ranges [][]struct{ Subnet string } }
+			}
+		}
+		// JSON is YAML.
+		if err := yaml.Unmarshal([]byte(readText(t, filepath.Join(dir, "10-flannel.conflist"))), &conflist); err != nil {
+			t.Fatal(err)
+		}
+		bridge := conflist.Plugins[0]
+		if bridge.MTU != 1450 || bridge.IPAM.Ranges[0][0].Subnet != want {
+			t.Errorf("lease %s: configuration is %+v", lease, bridge)
+		}
 	}
 }

@@ -1,12 +1,14 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -31,18 +33,24 @@ type Operator struct {
 // Kubeconfig issues a certificate to an operator and returns a kubeconfig with
 // it. The authority's key is read from the master into memory only.
 func Kubeconfig(ctx context.Context, target Target, operator Operator) ([]byte, error) {
+	// The cluster gives such names rights of their own.
+	if strings.HasPrefix(operator.Name, "system:") {
+		return nil, fmt.Errorf("operator %q: names that begin with system: are Kubernetes' own", operator.Name)
+	}
 	master := target.master()
 	if master == nil {
-		return nil, errNoConnection
+		return nil, fmt.Errorf("master %s: %w", target.Inventory.Master[0].Name, errNoConnection)
 	}
-	var files [3][]byte
-	for i, path := range []string{authorityCert, authorityKey, adminKubeconfig} {
-		var err error
-		if files[i], err = readFile(ctx, master, path); err != nil {
-			return nil, err
+	files, err := readFiles(ctx, master, authorityCert, authorityKey, adminKubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range []string{authorityCert, authorityKey, adminKubeconfig} {
+		if files[path] == nil {
+			return nil, fmt.Errorf("%s is missing on %s: has the cluster been installed?", path, target.Inventory.Master[0].Name)
 		}
 	}
-	authority, err := pki.ParseAuthority(files[0], files[1], time.Now())
+	authority, err := pki.ParseAuthority(files[authorityCert], files[authorityKey], time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("authority of the cluster: %w", err)
 	}
@@ -51,11 +59,11 @@ func Kubeconfig(ctx context.Context, target Target, operator Operator) ([]byte, 
 	if err != nil {
 		return nil, fmt.Errorf("certificate for %s: %w", operator.Name, err)
 	}
-	server, err := serverOf(files[2], target.Inventory.Master[0].Address.String())
+	server, err := serverOf(files[adminKubeconfig], target.Inventory.Master[0].Address.String())
 	if err != nil {
 		return nil, err
 	}
-	return encodeKubeconfig(target.Inventory.Cluster, server, files[0], cert, key)
+	return encodeKubeconfig(target.Inventory.Cluster, server, files[authorityCert], cert, key)
 }
 
 // serverOf is the API's URL at the master's address, with the port of the
@@ -63,13 +71,22 @@ func Kubeconfig(ctx context.Context, target Target, operator Operator) ([]byte, 
 func serverOf(config []byte, address string) (string, error) {
 	var parsed kubeconfig
 	if err := yaml.Unmarshal(config, &parsed); err != nil || len(parsed.Clusters) != 1 {
-		return "", errors.Join(fmt.Errorf("%s of the master has no cluster", adminKubeconfig), err)
+		return "", errors.Join(fmt.Errorf("%s of the master: want one cluster", adminKubeconfig), err)
 	}
-	server, err := url.Parse(parsed.Clusters[0].Cluster.Server)
+	port, err := portOf(parsed.Clusters[0].Cluster.Server)
 	if err != nil {
-		return "", fmt.Errorf("%s of the master: %w", adminKubeconfig, err)
+		return "", err
 	}
-	return "https://" + net.JoinHostPort(address, server.Port()), nil
+	return "https://" + net.JoinHostPort(address, port), nil
+}
+
+// portOf is the port of a kubeconfig's server.
+func portOf(server string) (string, error) {
+	parsed, err := url.Parse(server)
+	if err != nil || parsed.Scheme != "https" || parsed.Hostname() == "" {
+		return "", fmt.Errorf("%s of the master: server %q is not an https URL", adminKubeconfig, server)
+	}
+	return cmp.Or(parsed.Port(), "443"), nil
 }
 
 func encodeKubeconfig(name, server string, ca, cert, key []byte) ([]byte, error) {

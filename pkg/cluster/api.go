@@ -9,13 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
-	"net/url"
+	"slices"
 
 	"gopkg.in/yaml.v3"
-
-	"provision/pkg/remote"
 )
 
 // adminKubeconfig is the kubeconfig on the master that names the API's port and
@@ -51,52 +50,67 @@ type kubeconfig struct {
 // openAPI reads the administrator's credentials from the master into memory and
 // connects through it.
 func openAPI(ctx context.Context, master Host) (*api, error) {
-	text, err := readFile(ctx, master, adminKubeconfig)
+	usual := []string{adminKubeconfig, authorityCert, "/etc/kubernetes/pki/admin.crt", "/etc/kubernetes/pki/admin.key"}
+	files, err := readFiles(ctx, master, usual...)
 	if err != nil {
 		return nil, err
 	}
 	var config kubeconfig
-	if err := yaml.Unmarshal(text, &config); err != nil {
+	if err := yaml.Unmarshal(files[adminKubeconfig], &config); err != nil {
 		return nil, fmt.Errorf("read %s of the master: %w", adminKubeconfig, err)
 	}
 	if len(config.Clusters) != 1 || len(config.Users) != 1 {
 		return nil, fmt.Errorf("%s of the master: want one cluster and one user", adminKubeconfig)
 	}
-	server, err := url.Parse(config.Clusters[0].Cluster.Server)
+	port, err := portOf(config.Clusters[0].Cluster.Server)
 	if err != nil {
-		return nil, fmt.Errorf("%s of the master: server: %w", adminKubeconfig, err)
+		return nil, err
 	}
-	var files [3][]byte
-	for i, path := range []string{config.Clusters[0].Cluster.Authority, config.Users[0].User.Certificate, config.Users[0].User.Key} {
-		if files[i], err = readFile(ctx, master, path); err != nil {
-			return nil, err
+	named := []string{config.Clusters[0].Cluster.Authority, config.Users[0].User.Certificate, config.Users[0].User.Key}
+	if err := readMore(ctx, master, files, named); err != nil {
+		return nil, err
+	}
+	trust, err := clientTLS(files[named[0]], files[named[1]], files[named[2]])
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{DialContext: master.DialContext, TLSClientConfig: trust, ForceAttemptHTTP2: true}
+	return &api{base: "https://" + net.JoinHostPort("127.0.0.1", port), client: &http.Client{Transport: transport}}, nil
+}
+
+// readMore reads those named files that have not been read yet.
+func readMore(ctx context.Context, master Host, files map[string][]byte, named []string) error {
+	missing := slices.DeleteFunc(slices.Clone(named), func(path string) bool { return files[path] != nil })
+	if len(missing) == 0 {
+		return nil
+	}
+	more, err := readFiles(ctx, master, missing...)
+	if err != nil {
+		return err
+	}
+	maps.Copy(files, more)
+	for _, path := range missing {
+		if files[path] == nil {
+			return fmt.Errorf("%s names the file %q, which is not there", adminKubeconfig, path)
 		}
 	}
-	pair, err := tls.X509KeyPair(files[1], files[2])
+	return nil
+}
+
+// clientTLS trusts the cluster's authority and shows a client certificate.
+func clientTLS(authorityPEM, certPEM, keyPEM []byte) (*tls.Config, error) {
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
 		return nil, fmt.Errorf("administrator's certificate on the master: %w", err)
 	}
 	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(files[0])
-	transport := &http.Transport{
-		DialContext:       master.DialContext,
-		TLSClientConfig:   &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12},
-		ForceAttemptHTTP2: true,
+	if !pool.AppendCertsFromPEM(authorityPEM) {
+		return nil, errors.New("the authority's certificate on the master can't be read")
 	}
-	base := "https://" + net.JoinHostPort("127.0.0.1", server.Port())
-	return &api{base: base, client: &http.Client{Transport: transport}}, nil
+	return &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
 func (a *api) close() { a.client.CloseIdleConnections() }
-
-// readFile reads a file of a host that only root may read.
-func readFile(ctx context.Context, host Host, path string) ([]byte, error) {
-	result, err := host.Run(ctx, remote.Command{Args: []string{"cat", "--", path}, Privileged: true})
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return result.Stdout, nil
-}
 
 // statusError is an answer of the API other than success.
 type statusError struct {
@@ -109,12 +123,13 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("the API answered %d: %s", e.Code, e.Message)
 }
 
-func isNotFound(err error) bool {
+func hasStatus(err error, code int) bool {
 	var status *statusError
-	return errors.As(err, &status) && status.Code == http.StatusNotFound
+	return errors.As(err, &status) && status.Code == code
 }
 
-// do sends a request; body and into may be nil.
+// do sends a request; body and into may be nil. into must be fresh: what an
+// answer leaves out keeps its value.
 func (a *api) do(ctx context.Context, method, path string, body, into any) error {
 	var content io.Reader
 	if body != nil {
@@ -131,7 +146,7 @@ func (a *api) do(ctx context.Context, method, path string, body, into any) error
 	request.Header.Set("Content-Type", "application/json")
 	response, err := a.client.Do(request)
 	if err != nil {
-		return err
+		return fmt.Errorf("ask the API: %w", err)
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))

@@ -4,26 +4,28 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
+	"provision/pkg/inventory"
 	"provision/pkg/remote"
 )
 
-func (v *verifier) etcd(ctx context.Context) {
-	for _, master := range v.Inventory.Master {
-		v.check("etcd", master.Name, "on the master: systemctl status etcd; journalctl -u etcd", func() (string, error) {
+func (v *verifier) etcd(ctx context.Context) []Check {
+	return each(v.Inventory.Master, func(master inventory.Host) Check {
+		return v.check("etcd", master.Name, "on the master: systemctl status etcd; journalctl -u etcd", func() (string, error) {
 			host := v.Hosts[master.Name]
 			if host == nil {
 				return "", errNoConnection
 			}
+			ctx, cancel := context.WithTimeout(ctx, v.patience())
+			defer cancel()
 			_, err := host.Run(ctx, remote.Command{Args: []string{"/usr/local/sbin/etcdctl-root", "endpoint", "health"}, Privileged: true})
 			return "healthy", err
 		})
-	}
+	})
 }
 
-func (v *verifier) openAPI(ctx context.Context) bool {
+func (v *verifier) openAPI(ctx context.Context) Check {
 	return v.check("api-access", "", "on the master: ls -l /etc/kubernetes", func() (string, error) {
 		if v.master() == nil {
 			return "", errNoConnection
@@ -34,11 +36,17 @@ func (v *verifier) openAPI(ctx context.Context) bool {
 	})
 }
 
-func (v *verifier) health(ctx context.Context) {
-	for _, path := range []string{"healthz", "readyz"} {
-		v.check("api-"+path, "", "on the master: systemctl status kube-apiserver; journalctl -u kube-apiserver", func() (string, error) {
+// remaining is the time until a deadline, at least that of a few looks.
+func remaining(deadline time.Time) time.Duration { return max(time.Until(deadline), time.Second) }
+
+func (v *verifier) health(ctx context.Context, deadline time.Time) []Check {
+	return each([]string{"healthz", "readyz"}, func(path string) Check {
+		hint := "on the master: systemctl status kube-apiserver; journalctl -u kube-apiserver; kubectl --kubeconfig " + adminKubeconfig + " get --raw '/" + path + "?verbose'"
+		return v.check("api-"+path, "", hint, func() (string, error) {
 			var answer string
-			err := until(ctx, v.patience(), func(ctx context.Context) error {
+			err := until(ctx, remaining(deadline), func(ctx context.Context) error {
+				ctx, cancel := context.WithTimeout(ctx, requestTime)
+				defer cancel()
 				return v.api.do(ctx, http.MethodGet, "/"+path, nil, &answer)
 			})
 			if err == nil && answer != "ok" {
@@ -46,38 +54,5 @@ func (v *verifier) health(ctx context.Context) {
 			}
 			return answer, err
 		})
-	}
-}
-
-func (v *verifier) nodes(ctx context.Context) {
-	start := time.Now() // all nodes start at the same time
-	for _, slave := range v.Inventory.Slaves {
-		v.check("node-ready", slave.Name, "on the slave: journalctl -u kubelet -u containerd; a node that never appears can't reach the API", func() (string, error) {
-			var seen node
-			err := until(ctx, max(v.patience()-time.Since(start), time.Second), func(ctx context.Context) error {
-				if err := v.api.do(ctx, http.MethodGet, "/api/v1/nodes/"+slave.Name, nil, &seen); err != nil {
-					return err
-				}
-				return notReady(seen)
-			})
-			if err == nil && seen.internalIP() != slave.Address.String() {
-				err = fmt.Errorf("the node is registered under %s instead of %s", seen.internalIP(), slave.Address)
-			}
-			return "Ready under " + slave.Address.String(), err
-		})
-	}
-}
-
-// notReady says why a node is not Ready, nil if it is.
-func notReady(n node) error {
-	if isTrue(n.Status.Conditions, "Ready") {
-		return nil
-	}
-	var messages []string
-	for _, condition := range n.Status.Conditions {
-		if condition.Type == "Ready" {
-			messages = append(messages, condition.Message)
-		}
-	}
-	return fmt.Errorf("the node is not Ready: %s", strings.Join(messages, "; "))
+	})
 }

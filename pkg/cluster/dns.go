@@ -10,28 +10,37 @@ import (
 	"net/netip"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"provision/pkg/inventory"
 )
 
 // dns asks the cluster's name server for the API's name, from each slave.
-func (v *verifier) dns(ctx context.Context) {
+func (v *verifier) dns(ctx context.Context) Check {
 	name := "kubernetes.default.svc." + v.Inventory.DNS.Domain + "."
 	server := net.JoinHostPort(v.Inventory.DNS.Address.String(), "53")
 	want := v.Inventory.APIServiceAddress()
-	v.check("dns", "", "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide; kubectl -n kube-system logs -l k8s-app=kube-dns", func() (string, error) {
-		var errs []error
-		for _, slave := range v.Inventory.Slaves {
-			host := v.Hosts[slave.Name]
-			if host == nil {
-				errs = append(errs, fmt.Errorf("from %s: %w", slave.Name, errNoConnection))
-				continue
-			}
-			err := until(ctx, v.patience(), func(ctx context.Context) error { return resolve(ctx, host, server, name, want) })
-			if err != nil {
-				errs = append(errs, fmt.Errorf("from %s: %w", slave.Name, err))
-			}
+	const hint = "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide; kubectl -n kube-system logs -l k8s-app=kube-dns; on the slave: journalctl -u kube-proxy"
+	return v.check("dns", "", hint, func() (string, error) {
+		slaves := v.connected()
+		if len(slaves) == 0 {
+			return "", errNoConnection
 		}
-		return fmt.Sprintf("%s is %s on every slave", name, want), errors.Join(errs...)
+		errs := each(slaves, func(slave inventory.Host) error {
+			err := until(ctx, v.patience(), func(ctx context.Context) error {
+				return resolve(ctx, v.Hosts[slave.Name], server, name, want)
+			})
+			return from(slave.Name, err)
+		})
+		return fmt.Sprintf("%s is %s, asked from %d of %d slaves", name, want, len(slaves), len(v.Inventory.Slaves)), errors.Join(errs...)
 	})
+}
+
+// from says from which host something failed.
+func from(host string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("from %s: %w", host, err)
 }
 
 // resolve asks a name server over TCP (RFC 1035 section 4.2.2, RFC 7766), from

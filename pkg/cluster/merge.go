@@ -2,84 +2,135 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
 
 // MergeKubeconfig puts the clusters, users and contexts of one kubeconfig into
-// another: those of the same name are replaced, everything else stays, comments
-// included. The current context is changed only where there is none: kubectl is
-// not turned to another cluster behind its user's back.
+// another: those of the same name are replaced as a whole, everything else stays,
+// comments included. The current context is changed only where there is none:
+// kubectl is not turned to another cluster behind its user's back.
 func MergeKubeconfig(existing, added []byte) ([]byte, error) {
 	if len(bytes.TrimSpace(existing)) == 0 {
 		return added, nil
 	}
-	base, err := parseMapping(existing)
+	document, err := parseDocument(existing)
 	if err != nil {
 		return nil, fmt.Errorf("existing kubeconfig: %w", err)
 	}
-	over, err := parseMapping(added)
+	addition, err := parseDocument(added)
 	if err != nil {
 		return nil, fmt.Errorf("added kubeconfig: %w", err)
 	}
+	base, over := document.Content[0], addition.Content[0]
 	for _, key := range []string{"clusters", "users", "contexts"} {
-		if err := mergeNamed(base, over, key); err != nil {
+		items := field(over, key)
+		if items == nil || items.Kind != yaml.SequenceNode {
+			return nil, fmt.Errorf("added kubeconfig: %s is not a list", key)
+		}
+		if err := mergeNamed(base, items, key); err != nil {
 			return nil, fmt.Errorf("existing kubeconfig: %w", err)
 		}
 	}
-	if current := field(base, "current-context"); current == nil || current.Value == "" {
-		setField(base, "current-context", field(over, "current-context"))
+	if current := field(over, "current-context"); isEmpty(field(base, "current-context")) && current != nil {
+		setField(base, "current-context", current)
 	}
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(base); err != nil {
+	if err := encoder.Encode(document); err != nil {
 		return nil, fmt.Errorf("write kubeconfig: %w", err)
 	}
 	return out.Bytes(), nil
 }
 
-func parseMapping(text []byte) (*yaml.Node, error) {
+// parseDocument reads one YAML document that is a mapping, or has comments only.
+func parseDocument(text []byte) (*yaml.Node, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, err
+	if err := decoder.Decode(&document); err != nil {
+		if len(uncommented(text)) > 0 {
+			return nil, err
+		}
+		mapping := &yaml.Node{Kind: yaml.MappingNode, HeadComment: string(bytes.TrimSpace(text))}
+		return &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{mapping}}, nil
 	}
 	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
 		return nil, errors.New("not a mapping")
 	}
-	return document.Content[0], nil
+	if err := decoder.Decode(&yaml.Node{}); err == nil {
+		return nil, errors.New("more than one YAML document")
+	}
+	return &document, nil
+}
+
+// uncommented is what a text holds besides comments and blank lines.
+func uncommented(text []byte) [][]byte {
+	return slices.DeleteFunc(bytes.Split(text, []byte("\n")), func(line []byte) bool {
+		line = bytes.TrimSpace(line)
+		return len(line) == 0 || line[0] == '#'
+	})
 }
 
 // mergeNamed merges one of the lists, whose items have a name.
-func mergeNamed(base, over *yaml.Node, key string) error {
+func mergeNamed(base, added *yaml.Node, key string) error {
 	items := field(base, key)
-	if items == nil || items.Tag == "!!null" {
-		setField(base, key, field(over, key))
+	if isEmpty(items) {
+		setField(base, key, added)
 		return nil
 	}
 	if items.Kind != yaml.SequenceNode {
 		return fmt.Errorf("line %d: %s is not a list", items.Line, key)
 	}
-	for _, item := range field(over, key).Content {
-		at := -1
-		for i, known := range items.Content {
-			if name := field(known, "name"); name != nil && name.Value == field(item, "name").Value {
-				at = i
-			}
-		}
+	for _, item := range added.Content {
+		named := func(known *yaml.Node) bool { return nameOf(known) == nameOf(item) }
+		at := slices.IndexFunc(items.Content, named)
 		if at < 0 {
-			items.Style = 0 // an empty list is written in flow style: []
+			if len(items.Content) == 0 {
+				items.Style = 0 // an empty list is written in flow style: []
+			}
 			items.Content = append(items.Content, item)
 			continue
 		}
+		keepComments(items.Content[at], item)
 		items.Content[at] = item
+		// kubectl refuses a name that is there twice.
+		rest := slices.DeleteFunc(slices.Clone(items.Content[at+1:]), named)
+		items.Content = append(items.Content[:at+1], rest...)
 	}
 	return nil
 }
 
+func keepComments(from, to *yaml.Node) {
+	to.HeadComment = cmp.Or(to.HeadComment, from.HeadComment)
+	to.LineComment = cmp.Or(to.LineComment, from.LineComment)
+	to.FootComment = cmp.Or(to.FootComment, from.FootComment)
+}
+
+// isEmpty tells whether a value is not given, null or "".
+func isEmpty(value *yaml.Node) bool {
+	return value == nil || value.Kind == yaml.ScalarNode && (value.Value == "" || value.ShortTag() == "!!null")
+}
+
+func nameOf(item *yaml.Node) string {
+	if item.Kind == yaml.AliasNode && item.Alias != nil {
+		item = item.Alias
+	}
+	if name := field(item, "name"); name != nil {
+		return name.Value
+	}
+	return ""
+}
+
+// field is a mapping's value of a key, nil when there is none.
 func field(mapping *yaml.Node, key string) *yaml.Node {
+	if mapping.Kind != yaml.MappingNode {
+		return nil
+	}
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		if mapping.Content[i].Value == key {
 			return mapping.Content[i+1]

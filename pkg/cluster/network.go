@@ -2,96 +2,186 @@ package cluster
 
 import (
 	"context"
+	_ "embed" // the script
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
+	"time"
 
+	"provision/pkg/inventory"
 	"provision/pkg/remote"
 )
 
+//go:embed podnetwork.sh
+var podNetworkScript string
+
+const podNetworkHint = "on the slave: journalctl -u flanneld; cat /run/flannel/subnet.env /etc/cni/net.d/10-flannel.conflist; ip addr; several addresses: network.flannel.interface"
+
 // podNetworks checks on each slave what the notes check first: the pod bridge
 // lies inside the slave's flannel lease, and flannel's device is up.
-func (v *verifier) podNetworks(ctx context.Context) {
-	for _, slave := range v.Inventory.Slaves {
-		v.check("pod-network", slave.Name, "on the slave: journalctl -u flanneld; cat /run/flannel/subnet.env /etc/cni/net.d/10-flannel.conflist; ip addr", func() (string, error) {
-			host := v.Hosts[slave.Name]
-			if host == nil {
-				return "", errNoConnection
-			}
-			lease, err := readFile(ctx, host, "/run/flannel/subnet.env")
-			if err != nil {
-				return "", err
-			}
-			addresses, err := host.Run(ctx, remote.Command{Args: []string{"ip", "-o", "-4", "address", "show"}, Privileged: true})
-			if err != nil {
-				return "", err
-			}
-			conflist, err := readFile(ctx, host, "/etc/cni/net.d/10-flannel.conflist")
-			if err != nil {
-				return "", err
-			}
-			return podNetwork(string(lease), string(addresses.Stdout), string(conflist), v.Inventory.Network.Flannel.Backend == "vxlan")
-		})
-	}
+func (v *verifier) podNetworks(ctx context.Context, pods []pod) []Check {
+	return each(v.Inventory.Slaves, func(slave inventory.Host) Check {
+		start := time.Now()
+		ranPod := slices.ContainsFunc(pods, func(p pod) bool { return p.Spec.NodeName == slave.Name && p.ready() })
+		check := Check{Name: "pod-network", Host: slave.Name, Hint: podNetworkHint}
+		facts, err := v.lookAtPodNetwork(ctx, slave.Name)
+		if err == nil {
+			check.Detail, err = facts.judge(v.Inventory.Network, ranPod)
+		}
+		return v.note(start, check, err)
+	})
 }
 
-// podNetwork compares what a slave told: its lease, its addresses as "ip -o -4
-// address show" prints them, and its CNI configuration.
-func podNetwork(lease, addresses, conflist string, vxlan bool) (string, error) {
-	subnet, err := leaseSubnet(lease)
+// podNetwork is what a slave tells of its pod network.
+type podNetwork struct {
+	lease     string // /run/flannel/subnet.env
+	conflist  string // /etc/cni/net.d/10-flannel.conflist
+	addresses string // ip -o -4 address show
+	links     string // ip -o link show
+}
+
+func (v *verifier) lookAtPodNetwork(ctx context.Context, slave string) (podNetwork, error) {
+	host := v.Hosts[slave]
+	if host == nil {
+		return podNetwork{}, errNoConnection
+	}
+	ctx, cancel := context.WithTimeout(ctx, v.settle())
+	defer cancel()
+	result, err := host.Run(ctx, remote.Command{Name: "look at the pod network", Args: []string{"sh", "-c", podNetworkScript}, Privileged: true})
+	if err != nil {
+		return podNetwork{}, err
+	}
+	sections, err := splitSections(result.Stdout, 4)
+	if err != nil {
+		return podNetwork{}, err
+	}
+	return podNetwork{string(sections[0]), string(sections[1]), string(sections[2]), string(sections[3])}, nil
+}
+
+// judge compares what a slave told with itself and with the inventory. A slave
+// that ran a pod has a pod bridge.
+func (p podNetwork) judge(network inventory.Network, ranPod bool) (string, error) {
+	subnet, err := p.subnet(network.PodCIDR.Masked())
 	if err != nil {
 		return "", err
 	}
-	held := interfaceAddresses(addresses)
-	var errs []error
-	if !strings.Contains(conflist, `"`+subnet.String()+`"`) {
-		errs = append(errs, fmt.Errorf("the CNI configuration is not made from the lease %s", subnet))
-	}
-	bridge, ok := held["cni0"]
-	if ok && !subnet.Contains(bridge) {
-		errs = append(errs, fmt.Errorf("the pod bridge cni0 has %s, outside the lease %s", bridge, subnet))
-	}
+	held, up := interfaceAddresses(p.addresses), interfacesUp(p.links)
+	errs := []error{namesSubnet(p.conflist, subnet)}
 	detail := "lease " + subnet.String()
-	if ok {
-		detail += ", cni0 " + bridge.String()
+	switch bridge, ok := held["cni0"]; {
+	case ok && !slices.ContainsFunc(bridge, subnet.Contains):
+		errs = append(errs, fmt.Errorf("the pod bridge cni0 has %s, outside the lease %s", bridge[0], subnet))
+	case ok && !up["cni0"]:
+		errs = append(errs, errors.New("the pod bridge cni0 is down"))
+	case ok:
+		detail += ", cni0 " + bridge[0].String()
+	case ranPod:
+		errs = append(errs, errors.New("there is no pod bridge cni0 though a pod ran here: another CNI configuration is in /etc/cni/net.d"))
 	}
-	if vxlan {
+	if network.Flannel.Backend == "vxlan" {
 		device, ok := held["flannel.1"]
-		if !ok {
+		switch {
+		case !ok:
 			errs = append(errs, errors.New("flannel's device flannel.1 has no address"))
+		case !up["flannel.1"]:
+			errs = append(errs, errors.New("flannel's device flannel.1 is down"))
+		default:
+			detail += ", flannel.1 " + device[0].String()
 		}
-		detail += ", flannel.1 " + device.String()
 	}
 	return detail, errors.Join(errs...)
 }
 
-// leaseSubnet reads FLANNEL_SUBNET, the bridge's address in the lease.
-func leaseSubnet(lease string) (netip.Prefix, error) {
-	for line := range strings.Lines(lease) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "FLANNEL_SUBNET="); ok {
-			prefix, err := netip.ParsePrefix(value)
-			if err != nil {
-				return netip.Prefix{}, fmt.Errorf("flannel's lease: %w", err)
-			}
-			return prefix.Masked(), nil
+// subnet is the slave's share of the pod network.
+func (p podNetwork) subnet(network netip.Prefix) (netip.Prefix, error) {
+	lease := map[string]netip.Prefix{}
+	for line := range strings.Lines(p.lease) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if key != "FLANNEL_NETWORK" && key != "FLANNEL_SUBNET" {
+			continue
 		}
+		prefix, err := netip.ParsePrefix(value)
+		if err != nil {
+			return netip.Prefix{}, fmt.Errorf("flannel's lease: %s: %w", key, err)
+		}
+		lease[key] = prefix.Masked()
 	}
-	return netip.Prefix{}, errors.New("flannel's lease names no subnet")
+	subnet, found := lease["FLANNEL_SUBNET"]
+	switch {
+	case p.lease == "":
+		return netip.Prefix{}, errors.New("flannel has no lease: there is no /run/flannel/subnet.env")
+	case !found:
+		return netip.Prefix{}, errors.New("flannel's lease names no subnet")
+	case lease["FLANNEL_NETWORK"] != network:
+		return netip.Prefix{}, fmt.Errorf("flannel's network is %s, the inventory's %s", lease["FLANNEL_NETWORK"], network)
+	case !network.Overlaps(subnet) || subnet.Bits() < network.Bits():
+		return netip.Prefix{}, fmt.Errorf("flannel's lease %s is outside its network %s", subnet, network)
+	}
+	return subnet, nil
 }
 
-// interfaceAddresses maps interfaces to their first address.
-func interfaceAddresses(output string) map[string]netip.Addr {
-	held := map[string]netip.Addr{}
+// namesSubnet tells whether a CNI configuration gives addresses of a subnet
+// (the host-local plugin's ranges).
+func namesSubnet(conflist string, subnet netip.Prefix) error {
+	if conflist == "" {
+		return errors.New("there is no /etc/cni/net.d/10-flannel.conflist")
+	}
+	var config struct {
+		Plugins []struct {
+			IPAM struct {
+				Ranges [][]struct {
+					Subnet string `json:"subnet"`
+				} `json:"ranges"`
+			} `json:"ipam"`
+		} `json:"plugins"`
+	}
+	if err := json.Unmarshal([]byte(conflist), &config); err != nil {
+		return fmt.Errorf("the CNI configuration: %w", err)
+	}
+	var named []string
+	for _, plugin := range config.Plugins {
+		for _, set := range plugin.IPAM.Ranges {
+			for _, part := range set {
+				named = append(named, part.Subnet)
+			}
+		}
+	}
+	if len(named) != 1 || named[0] != subnet.String() {
+		return fmt.Errorf("the CNI configuration gives addresses of %q instead of the lease %s", named, subnet)
+	}
+	return nil
+}
+
+// interfaceAddresses maps interfaces to their addresses.
+func interfaceAddresses(output string) map[string][]netip.Addr {
+	held := map[string][]netip.Addr{}
 	for line := range strings.Lines(output) {
 		fields := strings.Fields(line)
 		if len(fields) < 4 || fields[2] != "inet" {
 			continue
 		}
-		prefix, err := netip.ParsePrefix(fields[3])
-		if _, seen := held[fields[1]]; err == nil && !seen {
-			held[fields[1]] = prefix.Addr()
+		if prefix, err := netip.ParsePrefix(fields[3]); err == nil {
+			held[fields[1]] = append(held[fields[1]], prefix.Addr())
 		}
 	}
 	return held
+}
+
+// interfacesUp are the interfaces that have the flag UP; the name of a link with
+// a peer is followed by @ and the peer.
+func interfacesUp(output string) map[string]bool {
+	up := map[string]bool{}
+	for line := range strings.Lines(output) {
+		fields := strings.Fields(line)
+		if len(fields) < 3 {
+			continue
+		}
+		name, _, _ := strings.Cut(strings.TrimSuffix(fields[1], ":"), "@")
+		flags := strings.Split(strings.Trim(fields[2], "<>"), ",")
+		up[name] = slices.Contains(flags, "UP")
+	}
+	return up
 }

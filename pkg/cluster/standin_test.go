@@ -38,9 +38,13 @@ type standIn struct {
 	mutex    sync.Mutex
 	objects  map[string]any
 	requests []string
-	// files are those of every host, etcdFails what etcdctl says.
+	// onRequest, if set, is told of each request, with the mutex held.
+	onRequest func(*http.Request)
+	commands  [][]string // of all hosts
+	// files are those of every host, etcdErr what etcdctl says.
 	files     map[string]string
 	addresses string
+	links     string
 	etcdErr   error
 	deaf      map[string]bool // addresses that refuse connections
 	dnsAnswer netip.Addr
@@ -105,19 +109,25 @@ func (s *standIn) fill() {
 		"/ca.crt": string(s.authority.CertPEM()), "/admin.crt": string(cert), "/admin.key": string(key),
 		authorityCert: string(s.authority.CertPEM()), authorityKey: string(s.authority.KeyPEM()),
 		"/run/flannel/subnet.env":            "FLANNEL_NETWORK=172.17.0.0/16\nFLANNEL_SUBNET=172.17.5.1/24\n",
-		"/etc/cni/net.d/10-flannel.conflist": `{"ranges": [[{"subnet": "172.17.5.0/24"}]]}`,
+		"/etc/cni/net.d/10-flannel.conflist": conflistOf("172.17.5.0/24"),
 	}
 	s.addresses = "2: host0    inet 198.18.0.12/24 brd 198.18.0.255 scope global host0\n" +
 		"3: flannel.1    inet 172.17.5.0/32 scope global flannel.1\n" +
 		"4: cni0    inet 172.17.5.1/24 brd 172.17.5.255 scope global cni0\n"
+	s.links = "3: flannel.1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UNKNOWN\n" +
+		"4: cni0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UP\n"
 	ready := []object{{"type": "Ready", "status": "True"}}
 	s.objects = map[string]any{"/healthz": "ok", "/readyz": "ok", "/api/v1/namespaces": object{"items": []object{}}}
 	for i, name := range []string{"slave1", "slave2"} {
 		address := fmt.Sprintf("198.18.0.%d", 12+i)
-		s.objects["/api/v1/nodes/"+name] = object{"status": object{"conditions": ready, "addresses": []object{{"type": "InternalIP", "address": address}}}}
+		s.objects["/api/v1/nodes/"+name] = object{"metadata": object{"name": name}, "status": object{"conditions": ready, "addresses": []object{{"type": "InternalIP", "address": address}}}}
 	}
 	s.objects["pods"] = object{"items": []object{runningPod("slave1", "172.17.5.2"), runningPod("slave2", "172.17.6.2")}}
 	s.objects["services/web"] = object{"spec": object{"clusterIP": "10.254.0.99", "ports": []object{{"nodePort": 30099}}}}
+}
+
+func conflistOf(subnet string) string {
+	return `{"plugins": [{"type": "bridge", "ipam": {"type": "host-local", "ranges": [[{"subnet": "` + subnet + `"}]]}}, {"type": "portmap"}]}`
 }
 
 func runningPod(node, address string) object {
@@ -133,6 +143,9 @@ func (s *standIn) answer(w http.ResponseWriter, r *http.Request) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.requests = append(s.requests, r.Method+" "+r.URL.Path)
+	if s.onRequest != nil {
+		s.onRequest(r)
+	}
 	if r.Method != http.MethodGet {
 		fmt.Fprintln(w, "{}")
 		return
@@ -140,6 +153,10 @@ func (s *standIn) answer(w http.ResponseWriter, r *http.Request) {
 	key := r.URL.Path
 	if _, inNamespace, found := strings.Cut(key, "/namespaces/"+namespacePrefix); found {
 		_, key, _ = strings.Cut(inNamespace, "/")
+	}
+	if key == "/api/v1/nodes" && s.objects[key] == nil {
+		_ = json.NewEncoder(w).Encode(object{"items": s.nodes()})
+		return
 	}
 	switch found := s.objects[key].(type) {
 	case nil:
@@ -152,18 +169,47 @@ func (s *standIn) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func (s *standIn) nodes() []any {
+	items := []any{}
+	for path, n := range s.objects {
+		if strings.HasPrefix(path, "/api/v1/nodes/") {
+			items = append(items, n)
+		}
+	}
+	return items
+}
+
+// sections prints texts as the scripts do.
+func sections(texts ...string) remote.Result {
+	var out strings.Builder
+	for _, text := range texts {
+		fmt.Fprintf(&out, "%d\n%s", len(text), text)
+	}
+	return remote.Result{Stdout: []byte(out.String())}
+}
+
 // Run answers as every host.
 func (s *standIn) Run(_ context.Context, command remote.Command) (remote.Result, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.commands = append(s.commands, command.Args)
+	if !command.Privileged {
+		return remote.Result{}, errors.New("permission denied")
+	}
 	switch command.Args[0] {
-	case "cat":
-		path := command.Args[len(command.Args)-1]
-		content, ok := s.files[path]
-		if !ok {
-			return remote.Result{}, fmt.Errorf("cat: %s: No such file or directory", path)
+	case "sh":
+		if command.Args[2] == podNetworkScript {
+			return sections(s.files["/run/flannel/subnet.env"], s.files["/etc/cni/net.d/10-flannel.conflist"], s.addresses, s.links), nil
 		}
-		return remote.Result{Stdout: []byte(content)}, nil
-	case "ip":
-		return remote.Result{Stdout: []byte(s.addresses)}, nil
+		var out strings.Builder
+		for _, path := range command.Args[4:] {
+			if content, ok := s.files[path]; ok {
+				fmt.Fprintf(&out, "%d\n%s", len(content), content)
+			} else {
+				fmt.Fprintln(&out, "-")
+			}
+		}
+		return remote.Result{Stdout: []byte(out.String())}, nil
 	case "/usr/local/sbin/etcdctl-root":
 		return remote.Result{}, s.etcdErr
 	}
@@ -219,7 +265,7 @@ func (s *standIn) target() Target {
 	for _, host := range s.inventory.Hosts() {
 		hosts[host.Name] = s
 	}
-	return Target{Inventory: s.inventory, Hosts: hosts, Image: "198.18.0.14:5000/sample:1", Patience: 300 * time.Millisecond}
+	return Target{Inventory: s.inventory, Hosts: hosts, Image: "198.18.0.14:5000/sample:1", Patience: 900 * time.Millisecond}
 }
 
 // verify runs the verification and returns the checks that failed, by

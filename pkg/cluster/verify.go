@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
+
+	"provision/pkg/inventory"
 )
 
 // Check is one thing that was looked at.
@@ -22,7 +25,9 @@ type Check struct {
 	Hint string `json:"hint,omitempty"`
 }
 
-// Verification is all checks, in a fixed order.
+// Verification is all checks, in a fixed order: etcd of each master, api-access,
+// api-healthz, api-readyz, node-ready of each slave, workload, pod-addresses,
+// pod-reachable, service, node-port, cleanup, dns, pod-network of each slave.
 type Verification struct {
 	Checks []Check `json:"checks"`
 	OK     bool    `json:"ok"`
@@ -36,54 +41,122 @@ const (
 	interval = 200 * time.Millisecond
 )
 
-// verifier runs the checks one after the other and keeps them.
+// verifier runs the checks.
 type verifier struct {
 	Target
-	api     *api
-	checks  []Check
+	api *api
+
+	mutex   sync.Mutex // one check is observed at a time
 	observe func(Check)
 }
 
 // Verify checks the cluster from the inside out: etcd, the API, the nodes, a
 // workload that is reachable from everywhere, names, and the pod network of each
-// slave. It leaves nothing behind. observe is called as each check ends.
+// slave. It leaves nothing behind. What is independent is checked at the same
+// time; observe is called as each check ends, one call at a time, and may be nil.
+//
+// What may still be starting is waited for: the API and the nodes together for
+// the target's patience, then the workload and the name server for as long, then
+// the ways to the workload for a part of it.
 func Verify(ctx context.Context, target Target, observe func(Check)) Verification {
 	v := &verifier{Target: target, observe: observe}
-	v.etcd(ctx)
-	if v.openAPI(ctx) {
-		defer v.api.close()
-		v.health(ctx)
-		v.nodes(ctx)
-		v.workload(ctx)
-		v.dns(ctx)
-	}
-	v.podNetworks(ctx)
-	verification := Verification{Checks: v.checks, OK: true}
-	for _, check := range v.checks {
+	var etcd, cluster []Check
+	var pods []pod
+	var work sync.WaitGroup
+	work.Go(func() { etcd = v.etcd(ctx) })
+	work.Go(func() { cluster, pods = v.cluster(ctx) })
+	work.Wait()
+	// A slave has a pod bridge once it has run a pod.
+	verification := Verification{Checks: append(append(etcd, cluster...), v.podNetworks(ctx, pods)...), OK: true}
+	for _, check := range verification.Checks {
 		verification.OK = verification.OK && check.OK
 	}
 	return verification
 }
 
+// cluster makes the checks that need the API, and returns the pods it ran.
+func (v *verifier) cluster(ctx context.Context) ([]Check, []pod) {
+	deadline := time.Now().Add(v.patience())
+	checks := []Check{v.openAPI(ctx)}
+	if v.api == nil {
+		return checks, nil
+	}
+	defer v.api.close()
+	health := v.health(ctx, deadline)
+	checks = append(checks, health...)
+	if !health[0].OK {
+		return append(checks, v.unchecked("api-healthz", "node-ready", "workload", "dns")...), nil
+	}
+	nodes, ready := v.nodes(ctx, deadline)
+	checks = append(checks, nodes...)
+	if len(ready) == 0 {
+		return append(checks, v.unchecked("node-ready", "workload", "dns")...), nil
+	}
+	var workload, dns []Check
+	var pods []pod
+	var work sync.WaitGroup
+	work.Go(func() { workload, pods = v.workload(ctx, ready) })
+	work.Go(func() { dns = []Check{v.dns(ctx)} })
+	work.Wait()
+	return append(append(checks, workload...), dns...), pods
+}
+
 // check runs one check; look returns what it saw.
-func (v *verifier) check(name, host, hint string, look func() (string, error)) bool {
+func (v *verifier) check(name, host, hint string, look func() (string, error)) Check {
 	start := time.Now()
 	detail, err := look()
-	check := Check{Name: name, Host: host, OK: err == nil, Detail: detail, Seconds: time.Since(start).Seconds()}
+	return v.note(start, Check{Name: name, Host: host, Detail: detail, Hint: hint}, err)
+}
+
+// note completes a check with how it ended.
+func (v *verifier) note(start time.Time, check Check, err error) Check {
+	check.OK, check.Seconds = err == nil, time.Since(start).Seconds()
 	if err != nil {
-		check.Detail, check.Hint = err.Error(), hint
+		check.Detail = err.Error()
+	} else {
+		check.Hint = ""
 	}
-	v.checks = append(v.checks, check)
-	v.observe(check)
-	return check.OK
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
+	if v.observe != nil {
+		v.observe(check)
+	}
+	return check
 }
 
-// unchecked notes a check that could not be made.
-func (v *verifier) unchecked(name, needs string) {
-	v.check(name, "", "", func() (string, error) { return "", fmt.Errorf("not checked: needs %s", needs) })
+// unchecked notes checks that could not be made.
+func (v *verifier) unchecked(needs string, names ...string) []Check {
+	checks := make([]Check, len(names))
+	for i, name := range names {
+		checks[i] = v.check(name, "", "see "+needs, func() (string, error) { return "", fmt.Errorf("not checked: needs %s", needs) })
+	}
+	return checks
 }
 
-var errNoConnection = errors.New("the host could not be reached")
+var errNoConnection = errors.New("the host could not be reached by SSH")
+
+// connected are the slaves that there is a connection to.
+func (v *verifier) connected() []inventory.Host {
+	var connected []inventory.Host
+	for _, slave := range v.Inventory.Slaves {
+		if v.Hosts[slave.Name] != nil {
+			connected = append(connected, slave)
+		}
+	}
+	return connected
+}
+
+// each calls look for all items at the same time and returns its results in
+// their order.
+func each[T, R any](items []T, look func(T) R) []R {
+	results := make([]R, len(items))
+	var work sync.WaitGroup
+	for i, item := range items {
+		work.Go(func() { results[i] = look(item) })
+	}
+	work.Wait()
+	return results
+}
 
 // until repeats look until it succeeds, or for at most a time; then the error is
 // the last look's.

@@ -16,6 +16,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestVerify_HealthyClusterPassesEveryCheck(t *testing.T) {
+	t.Parallel()
 	s := newStandIn(t)
 	verification, failed := s.verify(s.target())
 	if !verification.OK || len(failed) > 0 {
@@ -36,6 +37,7 @@ func TestVerify_HealthyClusterPassesEveryCheck(t *testing.T) {
 }
 
 func TestVerify_NamesWhatFails(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name    string
 		disturb func(*standIn)
@@ -46,18 +48,20 @@ func TestVerify_NamesWhatFails(t *testing.T) {
 		{"API is not ready", func(s *standIn) { s.objects["/readyz"] = "[-]etcd failed" }, []string{"api-readyz"}, "[-]etcd failed"},
 		{
 			"node is not Ready", func(s *standIn) {
-				s.objects["/api/v1/nodes/slave2"] = object{"status": object{"conditions": []object{{"type": "Ready", "status": "False", "message": "cni plugin not initialized"}}}}
+				s.objects["/api/v1/nodes/slave2"] = object{"metadata": object{"name": "slave2"}, "status": object{"conditions": []object{{"type": "Ready", "status": "False", "message": "cni plugin not initialized"}}}}
 			},
 			[]string{"node-ready slave2"},
 			"cni plugin not initialized",
 		},
-		{"node never registered", func(s *standIn) { delete(s.objects, "/api/v1/nodes/slave1") }, []string{"node-ready slave1"}, "404"},
+		{"node never registered", func(s *standIn) { delete(s.objects, "/api/v1/nodes/slave1") }, []string{"node-ready slave1"}, "not registered"},
 		{
 			"node under another address", func(s *standIn) {
-				s.objects["/api/v1/nodes/slave1"] = s.objects["/api/v1/nodes/slave2"]
+				n := maps.Clone(s.objects["/api/v1/nodes/slave2"].(object))
+				n["metadata"] = object{"name": "slave1"}
+				s.objects["/api/v1/nodes/slave1"] = n
 			},
 			[]string{"node-ready slave1"},
-			"registered under 198.18.0.13 instead of 198.18.0.12",
+			`registered under "198.18.0.13" instead of 198.18.0.12`,
 		},
 		{
 			"image can't be pulled", func(s *standIn) {
@@ -88,6 +92,7 @@ func TestVerify_NamesWhatFails(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			s := newStandIn(t)
 			tt.disturb(s)
 			verification, failed := s.verify(s.target())
@@ -113,6 +118,7 @@ func TestVerify_NamesWhatFails(t *testing.T) {
 }
 
 func TestVerify_MasterOutOfReachIsSaidOnce(t *testing.T) {
+	t.Parallel()
 	s := newStandIn(t)
 	target := s.target()
 	delete(target.Hosts, "master")
@@ -123,6 +129,7 @@ func TestVerify_MasterOutOfReachIsSaidOnce(t *testing.T) {
 }
 
 func TestVerify_LeavesNothingBehind(t *testing.T) {
+	t.Parallel()
 	s := newStandIn(t)
 	old, young := time.Now().Add(-2*leftoverAge), time.Now()
 	s.objects["/api/v1/namespaces"] = object{"items": []object{
@@ -140,30 +147,5 @@ func TestVerify_LeavesNothingBehind(t *testing.T) {
 	}
 	if len(deleted) != 2 || !strings.HasPrefix(deleted[0], namespacePrefix) || deleted[1] != namespacePrefix+"old" {
 		t.Errorf("deleted %v, want its own namespace and the old one", deleted)
-	}
-}
-
-func TestPodNetwork(t *testing.T) {
-	const lease = "FLANNEL_SUBNET=172.17.5.1/24\n"
-	const conflist = `{"subnet": "172.17.5.0/24"}`
-	tests := []struct {
-		name, lease, addresses, conflist string
-		vxlan                            bool
-		want                             string
-	}{
-		{"no pod has run yet", lease, "3: flannel.1    inet 172.17.5.0/32 scope global flannel.1\n", conflist, true, ""},
-		{"host-gw has no device", lease, "", conflist, false, ""},
-		{"no device", lease, "", conflist, true, "flannel.1 has no address"},
-		{"CNI of another lease", lease, "", `{"subnet": "172.17.6.0/24"}`, false, "not made from the lease"},
-		{"no lease", "FLANNEL_MTU=1450\n", "", conflist, false, "names no subnet"},
-		{"damaged lease", "FLANNEL_SUBNET=x\n", "", conflist, false, "lease"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			_, err := podNetwork(tt.lease, tt.addresses, tt.conflist, tt.vxlan)
-			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, want %q", err, tt.want)
-			}
-		})
 	}
 }

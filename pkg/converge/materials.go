@@ -153,7 +153,7 @@ func (s *signers) load(ctx context.Context, home authorityHome) (*pki.Authority,
 	if len(home.certPEM) == 0 {
 		return pki.NewAuthority(time.Now(), home.authority.CommonName, pki.CAValidity)
 	}
-	result, err := s.hosts[home.host].Run(ctx, remote.Command{Args: []string{"cat", "--", home.authority.KeyPath}, Privileged: true})
+	result, err := s.hosts[home.host].Run(ctx, remote.Command{Args: []string{"cat", "--", home.authority.KeyPath}, Privileged: true, Secret: true})
 	if err != nil {
 		return nil, fmt.Errorf("read its key: %w", err)
 	}

@@ -29,6 +29,7 @@ type Command struct {
 	Stdout io.Writer
 
 	Privileged bool // run as root: with sudo, unless the login is root
+	Secret     bool // what the program writes to Stdout is never part of an error
 }
 
 // Result is what a command wrote.
@@ -182,6 +183,9 @@ func (c *Client) commandError(cmd Command, p *process, err error) *CommandError 
 	failure := &CommandError{
 		Host: c.target.Name, Command: cmd.String(), Status: -1,
 		Stdout: lastLines(p.stdout.tail), Stderr: lastLines(p.stderr.tail),
+	}
+	if cmd.Secret {
+		failure.Stdout = ""
 	}
 	if exit := (*ssh.ExitError)(nil); errors.As(err, &exit) {
 		failure.Signal = printable([]byte(exit.Signal()))

@@ -60,6 +60,30 @@ func TestRun_FailureTellsStatusAndLastLines(t *testing.T) {
 	mention(t, err, "testhost", "sh -c", "exit status 7", "line 100")
 }
 
+func TestRun_SecretOutputIsInNoError(t *testing.T) {
+	client, _ := connect(t)
+	command := sh("echo c2VjcmV0; exit 1")
+	if _, err := client.Run(t.Context(), command); !strings.Contains(fmt.Sprint(err), "c2VjcmV0\n") && !strings.Contains(commandError(t, err).Stdout, "c2VjcmV0") {
+		t.Fatalf("output that is no secret is not shown, so this test proves nothing: %v", err)
+	}
+	command.Secret = true
+	result, err := client.Run(t.Context(), command)
+	if string(result.Stdout) != "c2VjcmV0\n" {
+		t.Errorf("the caller got %q", result.Stdout)
+	}
+	if commandError(t, err).Stdout != "" {
+		t.Errorf("the error holds %q", commandError(t, err).Stdout)
+	}
+}
+
+func TestRun_NameIsShownInPlaceOfAScript(t *testing.T) {
+	client, _ := connect(t)
+	command := sh("exit 3")
+	command.Name = "the script"
+	_, err := client.Run(t.Context(), command)
+	mention(t, err, "the script", "exit status 3")
+}
+
 func TestRun_SignalIsTold(t *testing.T) {
 	client, _ := connect(t, sshtest.WithHandler(func(context.Context, sshtest.Exec) int { return sshtest.Killed(syscall.SIGKILL) }))
 	_, err := client.Run(t.Context(), sh("true"))
