@@ -3,7 +3,10 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +16,8 @@ import (
 	"provision/e2e/lab/nspawn"
 )
 
-// rewrite changes the inventory for a test and puts it back after it.
+// rewrite changes the inventory for a test, and puts it and the hosts back after
+// it.
 func (s *site) rewrite(t *testing.T, slaves []string, more string) {
 	t.Helper()
 	if err := s.write(s.lab, slaves, more); err != nil {
@@ -23,6 +27,7 @@ func (s *site) rewrite(t *testing.T, slaves []string, more string) {
 		if err := s.write(s.lab, []string{"slave1", "slave2"}, ""); err != nil {
 			t.Error(err)
 		}
+		s.must(t, 0, "apply", "--skip-verify")
 	})
 }
 
@@ -54,7 +59,6 @@ func TestUnreachableSlave_OthersFinish(t *testing.T) {
 	if err := slave2.Cut(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.must(t, 0, "apply", "--skip-verify") })
 	t.Cleanup(func() {
 		if err := slave2.Heal(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
@@ -120,5 +124,37 @@ func TestKilledRun_NextOneConverges(t *testing.T) {
 	s.must(t, 0, "apply", "--skip-verify")
 	if diff := cmp.Diff([]string{"slave1/kube-proxy"}, restarted(before, s.started(t, "slave1"))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Interrupted while it changes hosts, provision ends with 130, and the next run
+// finishes the work.
+func TestInterruptedRun_Ends130AndTheNextOneConverges(t *testing.T) {
+	s := cluster(t)
+	s.rewrite(t, []string{"slave1", "slave2"}, "  controllerManager: {extraArgs: {v: 1}}\n")
+	command := exec.Command(s.binary, "apply", "--skip-verify", "-i", s.inventory)
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "Plan:") {
+			if err := command.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := command.Wait(); err == nil || command.ProcessState.ExitCode() != 130 {
+		t.Errorf("it ended with %v", err)
+	}
+	s.must(t, 0, "apply", "--skip-verify")
+	if diff := cmp.Diff([]string{}, s.planned(t)); diff != "" {
+		t.Error(diff)
+	}
+	if args := s.sh(t, "master", `tr '\0' ' ' </proc/$(pidof kube-controller-manager)/cmdline`); !strings.Contains(args, "--v=1") {
+		t.Errorf("kube-controller-manager runs as %s", args)
 	}
 }

@@ -67,7 +67,7 @@ type View struct {
 	// asked.
 	Authorities map[string][]byte
 	// Changed holds the host's resources, of those before this one, that the
-	// same run changes.
+	// same run changes in more than mode or owner.
 	Changed map[ID]bool
 }
 
