@@ -44,13 +44,13 @@ func (f *flags) apply(ctx context.Context, options applyOptions) error {
 	if err := checkFormat(options.output); err != nil {
 		return err
 	}
-	declared, err := f.declare(ctx)
-	if err != nil {
-		return err
-	}
-	defer declared.close()
-	fleet := f.connect(ctx, declared.inventory)
-	defer fleet.close()
+	return f.onHosts(ctx, func(declared *declared, fleet *fleet) error {
+		return f.applyTo(ctx, declared, fleet, options)
+	})
+}
+
+// applyTo plans, applies and verifies, and reports each as it ends.
+func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, options applyOptions) error {
 	run := newRun(declared.sum)
 	plan := declared.plan(ctx, fleet)
 	text := options.output == formatText
@@ -102,9 +102,8 @@ func pushImage(ctx context.Context, host converge.Connection, i resource.Image, 
 	})
 }
 
-// newRun identifies this run in the records of the hosts.
-func newRun(inventorySum string) converge.Run {
-	now := time.Now().UTC().Truncate(time.Second)
+// operator is who runs provision, as user@machine.
+func operator() string {
 	by := "unknown"
 	if account, err := user.Current(); err == nil {
 		by = account.Username
@@ -112,8 +111,14 @@ func newRun(inventorySum string) converge.Run {
 	if machine, err := os.Hostname(); err == nil {
 		by += "@" + machine
 	}
+	return by
+}
+
+// newRun identifies this run in the records of the hosts.
+func newRun(inventorySum string) converge.Run {
+	now := time.Now().UTC().Truncate(time.Second)
 	id := now.Format("20060102T150405Z") + "-" + rand.Text()[:6]
-	return converge.Run{ID: id, By: by, Time: now, Inventory: inventorySum}
+	return converge.Run{ID: id, By: operator(), Time: now, Inventory: inventorySum}
 }
 
 func (f *flags) printOutcome(outcome *converge.Outcome) {
@@ -140,10 +145,8 @@ func runStatus(plan *converge.Plan, outcome *converge.Outcome, checks []report.C
 	if failed > 0 {
 		return &exitStatus{code: exitSomeFailed}
 	}
-	for _, check := range checks {
-		if !check.OK {
-			return &exitStatus{code: exitError}
-		}
+	if !passes(checks) {
+		return &exitStatus{code: exitError}
 	}
 	return nil
 }

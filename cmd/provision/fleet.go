@@ -53,6 +53,19 @@ func (f *flags) connect(ctx context.Context, inv *inventory.Inventory) *fleet {
 	return fleet
 }
 
+// onHosts does work with what the inventory means and open connections to its
+// hosts.
+func (f *flags) onHosts(ctx context.Context, work func(*declared, *fleet) error) error {
+	declared, err := f.declare(ctx)
+	if err != nil {
+		return err
+	}
+	defer declared.close()
+	fleet := f.connect(ctx, declared.inventory)
+	defer fleet.close()
+	return work(declared, fleet)
+}
+
 func target(inv *inventory.Inventory, host inventory.Host) remote.Target {
 	ssh := inv.SSHOf(host)
 	return remote.Target{

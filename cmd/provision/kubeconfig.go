@@ -29,27 +29,20 @@ own, into a file that only the operator can read.`,
 	}
 	command.Flags().StringVarP(&output, "output", "o", "", "`file` to merge into, - to print (default ~/.kube/config)")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
-		ctx := cmd.Context()
-		declared, err := f.declare(ctx)
-		if err != nil {
-			return err
-		}
-		defer declared.close()
-		fleet := f.connect(ctx, declared.inventory)
-		defer fleet.close()
-		master := declared.inventory.Master[0].Name
-		if err := fleet.unreachable[master]; err != nil {
-			return err
-		}
-		added, err := cluster.Kubeconfig(ctx, declared.target(fleet), cluster.Operator{Name: newRun("").By})
-		if err != nil {
-			return err
-		}
-		if output == "-" {
-			_, err = f.stdout.Write(added)
-			return err
-		}
-		return f.mergeKubeconfig(output, added)
+		return f.onHosts(cmd.Context(), func(declared *declared, fleet *fleet) error {
+			if err := fleet.unreachable[declared.inventory.Master[0].Name]; err != nil {
+				return err
+			}
+			added, err := cluster.Kubeconfig(cmd.Context(), declared.target(fleet), cluster.Operator{Name: operator()})
+			if err != nil {
+				return err
+			}
+			if output == "-" {
+				_, err = f.stdout.Write(added)
+				return err
+			}
+			return f.mergeKubeconfig(output, added)
+		})
 	}
 	return command
 }

@@ -31,19 +31,13 @@ Exit codes: 0 nothing to do; 2 there is; 3 some hosts could not be looked at.`,
 		if err := checkFormat(output); err != nil {
 			return err
 		}
-		ctx := cmd.Context()
-		declared, err := f.declare(ctx)
-		if err != nil {
-			return err
-		}
-		defer declared.close()
-		fleet := f.connect(ctx, declared.inventory)
-		defer fleet.close()
-		plan := declared.plan(ctx, fleet)
-		if err := f.printPlan(plan, output, verbose); err != nil {
-			return err
-		}
-		return planStatus(plan)
+		return f.onHosts(cmd.Context(), func(declared *declared, fleet *fleet) error {
+			plan := declared.plan(cmd.Context(), fleet)
+			if err := f.printPlan(plan, output, verbose); err != nil {
+				return err
+			}
+			return planStatus(plan)
+		})
 	}
 	return command
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -27,30 +28,27 @@ Exit codes: 0 every check passes; 2 one does not.`,
 		if err := checkFormat(output); err != nil {
 			return err
 		}
-		ctx := cmd.Context()
-		declared, err := f.declare(ctx)
-		if err != nil {
-			return err
-		}
-		defer declared.close()
-		fleet := f.connect(ctx, declared.inventory)
-		defer fleet.close()
-		checks := f.verify(ctx, declared, fleet, output == formatText)
-		if output == formatJSON {
-			text, err := report.ChecksJSON(checks)
-			if err != nil {
-				return err
+		return f.onHosts(cmd.Context(), func(declared *declared, fleet *fleet) error {
+			checks := f.verify(cmd.Context(), declared, fleet, output == formatText)
+			if output == formatJSON {
+				text, err := report.ChecksJSON(checks)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(f.stdout, "%s\n", text)
 			}
-			fmt.Fprintf(f.stdout, "%s\n", text)
-		}
-		for _, check := range checks {
-			if !check.OK {
+			if !passes(checks) {
 				return &exitStatus{code: exitDifferences}
 			}
-		}
-		return nil
+			return nil
+		})
 	}
 	return command
+}
+
+// passes tells whether every check does.
+func passes(checks []report.Check) bool {
+	return !slices.ContainsFunc(checks, func(check report.Check) bool { return !check.OK })
 }
 
 // verify runs the checks and, if asked, prints them.
