@@ -41,7 +41,11 @@ own, into a file that only the operator can read.`,
 				_, err = f.stdout.Write(added)
 				return err
 			}
-			return f.mergeKubeconfig(output, added)
+			if err := f.mergeKubeconfig(output, added); err != nil {
+				return err
+			}
+			fmt.Fprintf(f.stderr, "kubectl --context %s reaches the cluster\n", declared.inventory.Cluster)
+			return nil
 		})
 	}
 	return command

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -30,7 +31,7 @@ func main() {
 
 // run is main without the process around it.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	// The first signal ends the run in order; after that they act as usual.
 	context.AfterFunc(ctx, stop)
@@ -76,6 +77,7 @@ func fail(ctx context.Context, err error, stderr io.Writer) int {
 		report.Errors(stderr, err, report.DetectStyle(stderr))
 	}
 	if ctx.Err() != nil {
+		fmt.Fprintln(stderr, "interrupted: every file is whole, old or new; run the same command again to go on")
 		return exitInterrupted
 	}
 	return code

@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +39,9 @@ secrets are made only on the way to a host: they are not written.`,
 }
 
 func (f *flags) render(hosts []resource.Host, folder string) error {
+	if err := checkFolder(hosts, folder); err != nil {
+		return usageError(err)
+	}
 	written, secret := 0, 0
 	for _, host := range hosts {
 		for _, r := range host.Resources() {
@@ -60,5 +65,23 @@ func (f *flags) render(hosts []resource.Host, folder string) error {
 		}
 	}
 	fmt.Fprintf(f.stderr, "wrote %d files of %d hosts to %s; %d certificates and keys are made only when applied\n", written, len(hosts), folder, secret)
+	return nil
+}
+
+// checkFolder refuses a folder that holds anything but an earlier rendering of
+// these hosts, so that a slip of the hand scatters no files.
+func checkFolder(hosts []resource.Host, folder string) error {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("render to a folder: %w", err)
+	}
+	for _, entry := range entries {
+		if !slices.ContainsFunc(hosts, func(host resource.Host) bool { return host.Name == entry.Name() }) {
+			return fmt.Errorf("%s holds other things (%s); name a new folder with -o", folder, entry.Name())
+		}
+	}
 	return nil
 }

@@ -58,7 +58,7 @@ func (f *flags) verify(ctx context.Context, declared *declared, fleet *fleet, te
 	for i, check := range verification.Checks {
 		checks[i] = report.Check(check)
 	}
-	if text {
+	if text && ctx.Err() == nil { // what was cut short says nothing of the cluster
 		report.WriteChecks(f.stdout, checks, report.DetectStyle(f.stdout))
 	}
 	return checks

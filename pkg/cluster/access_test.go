@@ -130,7 +130,7 @@ contexts: [{name: lab, context: {cluster: lab, user: lab-operator}}]
 }
 
 func TestMergeKubeconfig_RefusesWhatItCannotRead(t *testing.T) {
-	for _, existing := range []string{"- a list\n", "clusters: {}\n", "a: [\n", "a: b\n---\nc: d\n", "text", "- &x [*x]\n"} {
+	for _, existing := range []string{"- a list\n", "master: 10.0.0.1\n", "kind: Deployment\nclusters: []\n", "master: 10.0.0.1\n", "kind: Deployment\nclusters: []\n", "clusters: {}\n", "a: [\n", "a: b\n---\nc: d\n", "text", "- &x [*x]\n"} {
 		if got, err := MergeKubeconfig([]byte(existing), []byte(added)); err == nil {
 			t.Errorf("%q was merged to %q", existing, got)
 		}

@@ -10,7 +10,7 @@ import (
 
 // leftoverAge is when a namespace of an earlier verification, one that was
 // killed, is removed.
-const leftoverAge = time.Hour
+const leftoverAge = 10 * time.Minute
 
 // cleanup removes the workload, also after an interrupt, and what an earlier
 // verification left that was killed.

@@ -27,6 +27,9 @@ func MergeKubeconfig(existing, added []byte) ([]byte, error) {
 		return nil, fmt.Errorf("added kubeconfig: %w", err)
 	}
 	base, over := document.Content[0], addition.Content[0]
+	if !isKubeconfig(base) {
+		return nil, errors.New("existing file: it holds something else than a kubeconfig")
+	}
 	for _, key := range []string{"clusters", "users", "contexts"} {
 		items := field(over, key)
 		if items == nil || items.Kind != yaml.SequenceNode {
@@ -46,6 +49,20 @@ func MergeKubeconfig(existing, added []byte) ([]byte, error) {
 		return nil, fmt.Errorf("write kubeconfig: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// isKubeconfig tells whether a mapping may be a kubeconfig: empty, of the kind
+// Config, or without a kind but with keys of one.
+func isKubeconfig(mapping *yaml.Node) bool {
+	if kind := field(mapping, "kind"); !isEmpty(kind) {
+		return kind.Value == "Config"
+	}
+	for _, key := range []string{"apiVersion", "clusters", "users", "contexts", "current-context"} {
+		if field(mapping, key) != nil {
+			return true
+		}
+	}
+	return len(mapping.Content) == 0
 }
 
 // parseDocument reads one YAML document that is a mapping, or has comments only.

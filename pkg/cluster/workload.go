@@ -34,7 +34,7 @@ func (n *namespace) path() string { return "/api/v1/namespaces/" + n.name }
 func (v *verifier) workload(ctx context.Context, nodes []string) (checks []Check, pods []pod) {
 	space := &namespace{name: namespacePrefix + strings.ToLower(rand.Text()[:8])}
 	nodes = nodes[:min(len(nodes), maxReplicas)]
-	const hint = "ImagePullBackOff: on the registry host journalctl -u registry, on the slave /etc/containerd/certs.d; else on the slave journalctl -u kubelet -u containerd"
+	const hint = "a pod on no slave: on the master journalctl -u kube-scheduler; ImagePullBackOff: on the registry host journalctl -u registry, on the slave /etc/containerd/certs.d; else on the slave journalctl -u kubelet -u containerd"
 	ran := v.check("workload", "", hint, func() (string, error) {
 		var err error
 		pods, err = v.run(ctx, space, nodes)

@@ -116,11 +116,11 @@ func (r *run) host(ctx context.Context, plan *HostPlan) HostOutcome {
 			timing, err := r.stage(ctx, plan, stage, progress)
 			outcome.Err = err
 			outcome.Stages = append(outcome.Stages, timing)
-			if err == nil {
-				outcome.Changed += len(stage.Changes)
-			}
 		}
 		r.gates[stage.Name].pass(plan.Host, outcome.Err)
+	}
+	if progress != nil {
+		outcome.Changed = progress.brought
 	}
 	return outcome
 }
@@ -162,6 +162,8 @@ type progress struct {
 	record *Record
 	// begun tells that the record on the host is marked.
 	begun bool
+	// brought counts the resources that were brought about.
+	brought int
 }
 
 // newProgress starts from what the host remembers and what was found as wanted,

@@ -407,8 +407,32 @@ func TestApply_ServiceThatNeverAnswersFailsInTime(t *testing.T) {
 	desired := answering(300 * time.Millisecond)
 	connections, hosts := fleetOf(desired)
 	servedBy(t, hosts["a"], func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	hosts["a"].lastWords = "unknown flag: --no-such-flag\n"
 	err := Apply(t.Context(), NewPlan(now, desired, allBare(desired)), Options{Hosts: connections}).Err()
-	if err == nil || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "service web.service") {
+	for _, want := range []string{"503", "service web.service", "unknown flag: --no-such-flag"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
+	}
+}
+
+// A service that systemd restarts again and again is not waited for to the end.
+func TestApply_ServiceThatKeepsCrashingFailsEarly(t *testing.T) {
+	desired := answering(time.Hour)
+	connections, hosts := fleetOf(desired)
+	hosts["a"].restarts = "3\n"
+	err := Apply(t.Context(), NewPlan(now, desired, allBare(desired)), Options{Hosts: connections}).Err()
+	if err == nil || !strings.Contains(err.Error(), "keeps crashing") || !strings.Contains(err.Error(), "journalctl -u web.service") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestApply_FailedHostTellsHowMuchItBroughtAbout(t *testing.T) {
+	desired := []resource.Host{webHost("a")}
+	connections, hosts := fleetOf(desired)
+	hosts["a"].failAt = "unit-restart"
+	outcome := Apply(t.Context(), NewPlan(now, desired, allBare(desired)), Options{Hosts: connections})
+	if outcome.Hosts[0].Changed != 2 {
+		t.Errorf("it tells of %d changes, want the 2 files", outcome.Hosts[0].Changed)
 	}
 }

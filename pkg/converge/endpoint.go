@@ -6,8 +6,11 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
+	"provision/pkg/remote"
 	"provision/pkg/resource"
 )
 
@@ -31,6 +34,7 @@ func (r *run) answer(ctx context.Context, host string, service resource.Service)
 	ticker := time.NewTicker(endpointInterval)
 	defer ticker.Stop()
 	var last error
+	asked := 0
 	for {
 		err := get(ctx, client, service.Answers)
 		if err == nil {
@@ -39,12 +43,44 @@ func (r *run) answer(ctx context.Context, host string, service resource.Service)
 		if last == nil || ctx.Err() == nil {
 			last = err // a request that was cut short says less than the one before
 		}
+		if asked++; asked%crashChecks == 0 && r.crashes(ctx, host, service) {
+			return fmt.Errorf("it keeps crashing: %w", last)
+		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%s did not answer within %s: %w", service.Answers, service.Within, last)
 		case <-ticker.C:
 		}
 	}
+}
+
+const (
+	// crashChecks is how many vain requests pass before systemd is asked.
+	crashChecks = 30
+	// mostRestarts is how often a service may crash and be restarted by systemd
+	// before it is given up: one that waits for another may at first.
+	mostRestarts = 3
+)
+
+// crashes tells whether systemd has restarted a service again and again since
+// it was started (NRestarts in org.freedesktop.systemd1(5)).
+func (r *run) crashes(ctx context.Context, host string, service resource.Service) bool {
+	result, err := r.Hosts[host].Run(ctx, remote.Command{
+		Args: []string{"systemctl", "show", "--property", "NRestarts", "--value", "--", service.Unit}, Privileged: true,
+	})
+	restarts, parseErr := strconv.Atoi(strings.TrimSpace(string(result.Stdout)))
+	return err == nil && parseErr == nil && restarts >= mostRestarts
+}
+
+// lastWords adds to an error what the service logged last.
+func (r *run) lastWords(ctx context.Context, host string, service resource.Service, err error) error {
+	result, logErr := r.Hosts[host].Run(ctx, remote.Command{
+		Args: []string{"journalctl", "--no-pager", "--quiet", "--output", "cat", "--lines", "20", "--unit", service.Unit}, Privileged: true,
+	})
+	if logErr != nil || len(result.Stdout) == 0 {
+		return fmt.Errorf("%w; on the host: journalctl -u %s", err, service.Unit)
+	}
+	return fmt.Errorf("%w\n%s", err, strings.TrimSpace(string(result.Stdout)))
 }
 
 // trusting is TLS that accepts what one authority signed.

@@ -40,7 +40,9 @@ func (r *run) bring(ctx context.Context, plan *HostPlan, stage *StagePlan, progr
 			return err
 		}
 	}
-	if err := r.execute(ctx, plan.Host, stage.Name, script); err != nil {
+	brought, err := r.execute(ctx, plan.Host, stage.Name, script)
+	progress.brought += brought
+	if err != nil {
 		return err
 	}
 	progress.begun = true
@@ -55,18 +57,23 @@ func (r *run) answers(ctx context.Context, host, stage string, services []resour
 	}
 	for _, service := range services {
 		if err := r.answer(ctx, host, service); err != nil {
-			return fmt.Errorf("%s: %w", service.ID(), err)
+			return fmt.Errorf("%s: %w", service.ID(), r.lastWords(ctx, host, service, err))
 		}
 	}
 	script := newScript()
 	if err := script.record(progress.record); err != nil {
 		return err
 	}
-	return r.execute(ctx, host, stage, script)
+	_, err := r.execute(ctx, host, stage, script)
+	return err
 }
 
-func (r *run) execute(ctx context.Context, host, stage string, script *script) error {
+// execute runs a script on a host, and tells how many resources it brought
+// about.
+func (r *run) execute(ctx context.Context, host, stage string, script *script) (int, error) {
+	brought := 0
 	follow := &follower{begun: func(id resource.ID) {
+		brought++
 		r.emit(Event{Kind: EventResourceBegun, Host: host, Stage: stage, Resource: id})
 	}}
 	_, err := r.Hosts[host].Run(ctx, remote.Command{
@@ -75,12 +82,13 @@ func (r *run) execute(ctx context.Context, host, stage string, script *script) e
 		Stdin:      script.reader(),
 		Stdout:     follow,
 		Privileged: true,
+		Secret:     true, // no secret, but the script's protocol and not for people
 	})
 	if err == nil && !follow.ended {
 		err = errors.New("the host's shell ended before the work was done, without an error")
 	}
-	if err != nil && follow.last != (resource.ID{}) {
-		return fmt.Errorf("%s: %w", follow.last, err)
+	if err != nil && brought > 0 {
+		return brought - 1, fmt.Errorf("%s: %w", follow.last, err)
 	}
-	return err
+	return brought, err
 }
