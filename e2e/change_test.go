@@ -158,3 +158,16 @@ func TestInterruptedRun_Ends130AndTheNextOneConverges(t *testing.T) {
 		t.Errorf("kube-controller-manager runs as %s", args)
 	}
 }
+
+func TestBadFlag_IsShownInTheServicesOwnWordsAndHeals(t *testing.T) {
+	s := cluster(t)
+	s.rewrite(t, []string{"slave1", "slave2"}, "  scheduler: {extraArgs: {no-such-flag: x}}\n")
+	r := s.must(t, 3, "apply")
+	for _, want := range []string{"master", "service kube-scheduler.service", "unknown flag: --no-such-flag"} {
+		if !strings.Contains(r.stdout+r.stderr, want) {
+			t.Errorf("the report lacks %q:\n%s%s", want, r.stdout, r.stderr)
+		}
+	}
+	s.rewrite(t, []string{"slave1", "slave2"}, "")
+	s.must(t, 0, "apply")
+}
