@@ -420,10 +420,27 @@ func TestApply_ServiceThatNeverAnswersFailsInTime(t *testing.T) {
 func TestApply_ServiceThatKeepsCrashingFailsEarly(t *testing.T) {
 	desired := answering(time.Hour)
 	connections, hosts := fleetOf(desired)
-	hosts["a"].restarts = "3\n"
+	restarts := 10
+	hosts["a"].restarts = func() int { restarts += 2; return restarts }
 	err := Apply(t.Context(), NewPlan(now, desired, allBare(desired)), Options{Hosts: connections}).Err()
 	if err == nil || !strings.Contains(err.Error(), "keeps crashing") || !strings.Contains(err.Error(), "journalctl -u web.service") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// One that crashed only while it had to is.
+func TestApply_ServiceThatCrashedBeforeIsWaitedFor(t *testing.T) {
+	desired := answering(time.Hour)
+	connections, hosts := fleetOf(desired)
+	hosts["a"].restarts = func() int { return 50 }
+	tries := 0
+	servedBy(t, hosts["a"], func(w http.ResponseWriter, _ *http.Request) {
+		if tries++; tries <= 2*crashChecks {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	if err := Apply(t.Context(), NewPlan(now, desired, allBare(desired)), Options{Hosts: connections}).Err(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -34,8 +34,8 @@ func (r *run) answer(ctx context.Context, host string, service resource.Service)
 	ticker := time.NewTicker(endpointInterval)
 	defer ticker.Stop()
 	var last error
-	asked := 0
-	for {
+	crashes := crashCount{first: -1}
+	for asked := 1; ; asked++ {
 		err := get(ctx, client, service.Answers)
 		if err == nil {
 			return nil
@@ -43,7 +43,7 @@ func (r *run) answer(ctx context.Context, host string, service resource.Service)
 		if last == nil || ctx.Err() == nil {
 			last = err // a request that was cut short says less than the one before
 		}
-		if asked++; asked%crashChecks == 0 && r.crashes(ctx, host, service) {
+		if asked%crashChecks == 0 && crashes.tooMany(r.restarts(ctx, host, service)) {
 			return fmt.Errorf("it keeps crashing: %w", last)
 		}
 		select {
@@ -56,20 +56,37 @@ func (r *run) answer(ctx context.Context, host string, service resource.Service)
 
 const (
 	// crashChecks is how many vain requests pass before systemd is asked.
-	crashChecks = 30
-	// mostRestarts is how often a service may crash and be restarted by systemd
-	// before it is given up: one that waits for another may at first.
+	crashChecks = 20
+	// mostRestarts is how often systemd may restart a service while it is waited
+	// for: one that needs another service may crash until that one is there.
 	mostRestarts = 3
 )
 
-// crashes tells whether systemd has restarted a service again and again since
-// it was started (NRestarts in org.freedesktop.systemd1(5)).
-func (r *run) crashes(ctx context.Context, host string, service resource.Service) bool {
+// crashCount tells a service that keeps crashing from one that did while it had
+// to: only restarts since the first look count.
+type crashCount struct{ first int }
+
+func (c *crashCount) tooMany(restarts int) bool {
+	if c.first < 0 {
+		c.first = restarts
+	}
+	return restarts-c.first >= mostRestarts
+}
+
+// restarts is how often systemd has restarted a service since it was started
+// (NRestarts in org.freedesktop.systemd1(5)), 0 when that can't be told.
+func (r *run) restarts(ctx context.Context, host string, service resource.Service) int {
 	result, err := r.Hosts[host].Run(ctx, remote.Command{
 		Args: []string{"systemctl", "show", "--property", "NRestarts", "--value", "--", service.Unit}, Privileged: true,
 	})
-	restarts, parseErr := strconv.Atoi(strings.TrimSpace(string(result.Stdout)))
-	return err == nil && parseErr == nil && restarts >= mostRestarts
+	if err != nil {
+		return 0
+	}
+	restarts, err := strconv.Atoi(strings.TrimSpace(string(result.Stdout)))
+	if err != nil {
+		return 0
+	}
+	return restarts
 }
 
 // lastWords adds to an error what the service logged last.

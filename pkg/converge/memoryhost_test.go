@@ -34,13 +34,14 @@ type memoryHost struct {
 	// files are what cat finds.
 	files map[string][]byte
 	// restarts is what systemctl says, lastWords what journalctl does.
-	restarts, lastWords string
+	restarts  func() int
+	lastWords string
 	// dial answers DialContext.
 	dial func(ctx context.Context) (net.Conn, error)
 }
 
 func newMemoryHost() *memoryHost {
-	return &memoryHost{begun: make(chan struct{}, 100), files: map[string][]byte{}}
+	return &memoryHost{restarts: func() int { return 7 }, begun: make(chan struct{}, 100), files: map[string][]byte{}}
 }
 
 // Run takes apply's operations, or answers cat.
@@ -58,7 +59,7 @@ func (h *memoryHost) Run(ctx context.Context, command remote.Command) (remote.Re
 	}
 	switch command.Args[0] {
 	case "systemctl":
-		return remote.Result{Stdout: []byte(h.restarts)}, nil
+		return remote.Result{Stdout: []byte(strconv.Itoa(h.restarts()) + "\n")}, nil
 	case "journalctl":
 		return remote.Result{Stdout: []byte(h.lastWords)}, nil
 	}
