@@ -45,7 +45,7 @@ do_directory() {
 # write PATH MODE OWNER GROUP BASE64: the content stands beside its target until
 # commit, so that files that belong together change together.
 do_write() {
-	[ ! -d "$1" ] || [ -L "$1" ] || fail "$1 is a directory; move it away first"
+	[ ! -d "$1" ] || fail "$1 is a directory; move it away first"
 	parent "$1"
 	temporary "$1"
 	printf %s "$5" | base64 -d >"$temp"

@@ -130,6 +130,14 @@ func TestApplyScript_RefusesAFolderInTheWay(t *testing.T) {
 	if err == nil || !strings.Contains(stderr, "is a directory; move it away first") {
 		t.Errorf("%v: %s", err, stderr)
 	}
+	if err := os.Symlink(s.path("units"), s.path("link")); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, err = s.run(applyScript, stream(t, resource.WriteOp(s.path("link"), s.attributes("0600"), []byte("x"))))
+	if err == nil || !strings.Contains(stderr, "is a directory; move it away first") {
+		t.Errorf("a link to a folder: %v: %s", err, stderr)
+	}
+	noLeftovers(t, s)
 }
 
 func TestApplyScript_InstallChecksTheSum(t *testing.T) {

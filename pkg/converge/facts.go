@@ -199,12 +199,13 @@ func parseSysctls(facts *resource.Facts, keys, lines []string) error {
 	return nil
 }
 
-// parsePackages reads lines of status, name and version; "ii" is installed
+// parsePackages reads lines of status, name and version; the status
+// is what is wanted and what is there, as in "ii", or "hi" for a held package
 // (dpkg-query(1)).
 func parsePackages(facts *resource.Facts, lines []string) {
 	for _, line := range lines {
 		fields := strings.Fields(line)
-		if len(fields) == 3 && fields[0] == "ii" {
+		if len(fields) == 3 && len(fields[0]) == 2 && fields[0][1] == 'i' {
 			facts.Packages[fields[1]] = fields[2]
 		}
 	}

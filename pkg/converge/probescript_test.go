@@ -170,6 +170,21 @@ func TestParseAnswers_RefusesWhatIsNotWhole(t *testing.T) {
 	}
 }
 
+func TestParseRecord_WithoutResourcesIsUsable(t *testing.T) {
+	record, err := parseRecord(`{"version": 1, "resources": null}`)
+	if err != nil || record.Resources == nil {
+		t.Errorf("%+v, %v", record, err)
+	}
+}
+
+func TestParsePackages_HeldOnesAreInstalled(t *testing.T) {
+	facts := &resource.Facts{Packages: map[string]string{}}
+	parsePackages(facts, []string{"ii one 1", "hi held 2", "rc removed 3", "un never 4"})
+	if len(facts.Packages) != 2 || facts.Packages["held"] != "2" {
+		t.Errorf("%v", facts.Packages)
+	}
+}
+
 // A host may answer anything: that is an error, never a panic.
 func FuzzParseAnswers(f *testing.F) {
 	f.Add("== begin\n== host\nhostname x\n== files\n81a4 644 root root /etc/x\n== sums\n== programs\n== contents\n/etc/x eA==\n== units\nLoadState=loaded\n== sysctls\n== checks\nc 0 00\n== end\n")

@@ -44,6 +44,9 @@ func parseRecord(text string) (*Record, error) {
 	if record.Version != recordVersion {
 		return nil, fmt.Errorf("/var/lib/provision/record.json has version %d, this provision knows version %d: use the provision that wrote it, or a newer one", record.Version, recordVersion)
 	}
+	if record.Resources == nil { // a host may answer anything
+		record.Resources = map[string]resource.State{}
+	}
 	return record, nil
 }
 
