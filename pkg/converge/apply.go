@@ -26,6 +26,9 @@ type Options struct {
 	// Observer is told how far the run came; it may be called by several hosts
 	// at once.
 	Observer func(Event)
+
+	// interval replaces endpointInterval in tests.
+	interval time.Duration
 }
 
 // Outcome is how a run ended on each host.
@@ -99,9 +102,9 @@ func (r *run) emit(event Event) {
 	if r.Observer == nil {
 		return
 	}
-	event.Time = time.Now()
 	r.observer.Lock()
 	defer r.observer.Unlock()
+	event.Time = time.Now()
 	r.Observer(event)
 }
 
@@ -167,7 +170,7 @@ type progress struct {
 }
 
 // newProgress starts from what the host remembers and what was found as wanted,
-// with every service that the plan changes marked: wherever the run is cut
+// with every service that the plan starts marked: wherever the run is cut
 // short, the next one finds the mark and restarts the service.
 func newProgress(id Run, plan *HostPlan) *progress {
 	if plan.Err != nil {
@@ -181,7 +184,7 @@ func newProgress(id Run, plan *HostPlan) *progress {
 			switch changed := plan.view.Changed[r.ID()]; {
 			case !changed:
 				record.Resources[name] = r.Want(plan.viewOf(r))
-			case isService:
+			case isService && service.Starts(plan.viewOf(r)):
 				record.Resources[name] = service.Interrupted(plan.viewOf(r))
 			}
 		}

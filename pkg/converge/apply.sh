@@ -22,7 +22,12 @@ fail() {
 	exit 1
 }
 
-temporary() { temp=${1%/*}/.provision~${1##*/}; }
+# Takes the next line of the operations. Where they end too early, what did not
+# arrive whole does not run.
+take() { IFS= read -r "$1" <&3 || fail "the operations ended too early; was the connection cut?"; }
+
+# The name ends in no way that a program which reads whole folders looks for.
+temporary() { temp=${1%/*}/.${1##*/}.provision~; }
 
 parent() {
 	dir=${1%/*}
@@ -48,7 +53,10 @@ do_write() {
 	[ ! -d "$1" ] || fail "$1 is a directory; move it away first"
 	parent "$1"
 	temporary "$1"
+	rm -f -- "$temp"
+	set -C # the file is a new one, and no link to another
 	printf %s "$5" | base64 -d >"$temp"
+	set +C
 	do_attributes "$temp" "$2" "$3" "$4"
 	written=$written$1$newline
 }
@@ -169,14 +177,27 @@ do_unit_restart() {
 # unit-stop UNIT
 do_unit_stop() { systemctl --quiet disable --now -- "$1"; }
 
-now() { date +%s; }
+# Seconds since the host started: its clock may be set while a command waits.
+now() {
+	read -r up rest </proc/uptime
+	echo "${up%.*}"
+}
+
+# Runs a command, until $deadline where there is one.
+bounded() {
+	[ "$seconds" -gt 0 ] || exec "$@"
+	left=$((deadline - $(now)))
+	[ "$left" -gt 0 ] || left=1
+	exec timeout "$left" "$@"
+}
 
 # Repeats a command that takes its input from $input until it succeeds or
 # $seconds have passed.
 repeat() {
 	deadline=$(($(now) + seconds))
-	until output=$(printf %s "$input" | base64 -d | "$@" 2>&1); do
-		[ "$(now)" -lt "$deadline" ] || fail "$*: $output"
+	until output=$(printf %s "$input" | base64 -d | bounded "$@" 2>&1); do
+		status=$?
+		[ "$(now)" -lt "$deadline" ] || fail "$*: ${output:-exit status $status}"
 		sleep 0.1 2>/dev/null || sleep 1
 	done
 }
@@ -198,11 +219,13 @@ do_run() {
 }
 
 mkdir -p "$home"
-while IFS= read -r verb <&3; do
-	IFS= read -r count <&3
+verb='' count='' argument=''
+while :; do
+	take verb
+	take count
 	set --
 	while [ $# -lt "$count" ]; do
-		IFS= read -r argument <&3
+		take argument
 		set -- "$@" "$argument"
 	done
 	case $verb in
@@ -235,4 +258,3 @@ while IFS= read -r verb <&3; do
 		;;
 	esac
 done
-fail "the operations ended too early; was the connection cut?"

@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -84,6 +81,7 @@ func records(t *testing.T, host *memoryHost) []Record {
 }
 
 func TestApply_ServiceIsMarkedBeforeItsFilesChange(t *testing.T) {
+	t.Parallel()
 	desired := []resource.Host{webHost("a")}
 	seen := converged(webHost("a"))
 	delete(seen.Facts.Files, "/etc/web.conf")
@@ -215,9 +213,26 @@ func TestApply_UnreachableMasterBlocksOnlyWhatNeedsIt(t *testing.T) {
 	}
 }
 
+func TestApply_BlockedHostNamesThoseThatFailedInOrder(t *testing.T) {
+	api := resource.Stage{Name: "api", Resources: file("/api")}
+	desired := []resource.Host{{Name: "slave", Stages: []resource.Stage{{Name: "node", After: []string{"api"}, Resources: file("/node")}}}}
+	for _, name := range []string{"c", "a", "d", "b"} {
+		desired = append(desired, resource.Host{Name: name, Stages: []resource.Stage{api}})
+	}
+	connections, hosts := fleetOf(desired)
+	for _, name := range []string{"a", "b", "c"} {
+		hosts[name].failAt = "write /api"
+	}
+	err := Apply(t.Context(), NewPlan(now, desired, allBare(desired)), Options{Hosts: connections}).Hosts[0].Err
+	if err == nil || !strings.Contains(err.Error(), "not started: needs stage api, which failed on a, b, c") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Any order of stages that a template set may declare comes to an end, with
 // whichever hosts fail.
 func TestApply_NoOrderOfStagesDeadlocks(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 200 {
 		var desired []resource.Host
@@ -265,182 +280,6 @@ func TestApply_CancelledEndsAtOnce(t *testing.T) {
 	cancel()
 	if err := (<-finished).Err(); !errors.Is(err, context.Canceled) && !strings.Contains(fmt.Sprint(err), "canceled") {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestApply_UploadsProgramsAndPushesImages(t *testing.T) {
-	sum := strings.Repeat("a", 64)
-	desired := securedHosts()
-	desired[1].Stages[0].Resources = []resource.Resource{
-		resource.Artifact{Path: "/bin/program", Source: "program", Sum: sum},
-		resource.Image{Repository: "pause", Tag: "1", Source: "pause.tar", Sum: sum, Storage: "/var/lib/registry", Authority: "cluster"},
-	}
-	seen, ca := secured(t)
-	connections, hosts := fleetOf(desired)
-	var pushed []byte
-	observer := &events{}
-	outcome := Apply(t.Context(), NewPlan(now, desired, seen), Options{
-		Hosts: connections, Artifacts: memoryArtifacts{}, Observer: observer.observe,
-		PushImage: func(_ context.Context, _ Connection, _ resource.Image, _ Artifacts, authority []byte) (string, error) {
-			pushed = authority
-			return "sha256:1", nil
-		},
-	})
-	if err := outcome.Err(); err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(hosts["slave"].uploads, []string{"program"}) || string(pushed) != string(ca.CertPEM()) {
-		t.Errorf("uploads %q, authority %q", hosts["slave"].uploads, pushed)
-	}
-	var bytes int64
-	for _, event := range observer.all {
-		bytes += event.Bytes
-	}
-	if bytes != int64(len("program")) {
-		t.Errorf("%d bytes were told of", bytes)
-	}
-	if len(hosts["master"].execs) != 0 {
-		t.Errorf("the authority's key was read though nothing was to be issued: %q", hosts["master"].execs)
-	}
-}
-
-func TestApply_MissingArtifactFailsItsHostWithItsName(t *testing.T) {
-	desired := []resource.Host{{Name: "a", Stages: []resource.Stage{{Name: "s", Resources: []resource.Resource{
-		resource.Artifact{Path: "/bin/x", Source: "missing-program", Sum: strings.Repeat("a", 64)},
-	}}}}}
-	connections, hosts := fleetOf(desired)
-	outcome := Apply(t.Context(), NewPlan(now, desired, allBare(desired)), Options{Hosts: connections, Artifacts: memoryArtifacts{}})
-	if err := outcome.Err(); err == nil || !strings.Contains(err.Error(), "artifact /bin/x") || len(hosts["a"].execs) != 0 {
-		t.Errorf("%v; execs %q", err, hosts["a"].execs)
-	}
-}
-
-// Keys go to hosts on standard input and nowhere else.
-func TestApply_KeysAreNeverShown(t *testing.T) {
-	desired := securedHosts()
-	connections, hosts := fleetOf(desired)
-	observer := &events{}
-	plan := NewPlan(now, desired, allBare(desired))
-	outcome := Apply(t.Context(), plan, Options{Hosts: connections, Observer: observer.observe})
-	if err := outcome.Err(); err != nil {
-		t.Fatal(err)
-	}
-	written := hosts["master"].ops
-	if !strings.Contains(fmt.Sprint(written), base64.StdEncoding.EncodeToString([]byte("-----BEGIN PRIVATE KEY"))[:20]) {
-		t.Error("no key reached the master: this test proves nothing")
-	}
-	planText, err := json.Marshal(plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	outcomeText, err := json.Marshal(outcome)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, host := range hosts {
-		for _, record := range records(t, host) {
-			text, _ := json.Marshal(record)
-			if strings.Contains(string(text), "PRIVATE") {
-				t.Errorf("%s remembers a key", name)
-			}
-		}
-	}
-	shown := string(planText) + string(outcomeText) + fmt.Sprintf("%+v", observer.all) + strings.Join(hosts["master"].args, " ") + strings.Join(hosts["slave"].args, " ")
-	for _, secret := range []string{"PRIVATE KEY", base64.StdEncoding.EncodeToString([]byte("-----BEGIN PRIVATE KEY"))[:20]} {
-		if strings.Contains(strings.ReplaceAll(shown, applyScript, ""), secret) {
-			t.Errorf("a key is shown: %q", secret)
-		}
-	}
-}
-
-func TestApply_AuthoritysKeyIsReadWhenACertificateIsDue(t *testing.T) {
-	desired := securedHosts()
-	seen, ca := secured(t)
-	delete(seen["slave"].Facts.Files, "/pki/x.key")
-	connections, hosts := fleetOf(desired)
-	hosts["master"].files["/pki/ca.key"] = ca.KeyPEM()
-	if err := Apply(t.Context(), NewPlan(now, desired, seen), Options{Hosts: connections}).Err(); err != nil {
-		t.Fatal(err)
-	}
-	if want := []string{"cat -- /pki/ca.key"}; !reflect.DeepEqual(hosts["master"].execs, want) {
-		t.Errorf("execs on the master %q, want %q", hosts["master"].execs, want)
-	}
-}
-
-// servedBy makes a host's tunnels end at a handler.
-func servedBy(t *testing.T, host *memoryHost, handler http.HandlerFunc) {
-	t.Helper()
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	host.dial = func(ctx context.Context) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", server.Listener.Addr().String())
-	}
-}
-
-// answering is a host with a service that must answer.
-func answering(within time.Duration) []resource.Host {
-	service := resource.Service{Unit: "web.service", Answers: "http://127.0.0.1:1/ready", Within: within}
-	return []resource.Host{{Name: "a", Stages: []resource.Stage{{Name: "s", Resources: []resource.Resource{service}}}}}
-}
-
-func TestApply_ServiceIsRememberedOnlyOnceItAnswers(t *testing.T) {
-	desired := answering(30 * time.Second)
-	connections, hosts := fleetOf(desired)
-	tries := 0
-	servedBy(t, hosts["a"], func(w http.ResponseWriter, _ *http.Request) {
-		if tries++; tries < 3 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		if len(hosts["a"].done("record")) != 1 {
-			t.Error("the stage is remembered before the service answers")
-		}
-	})
-	if err := Apply(t.Context(), NewPlan(now, desired, allBare(desired)), Options{Hosts: connections}).Err(); err != nil {
-		t.Fatal(err)
-	}
-	if tries != 3 || len(hosts["a"].done("record")) != 2 {
-		t.Errorf("%d tries, %d records", tries, len(hosts["a"].done("record")))
-	}
-}
-
-func TestApply_ServiceThatNeverAnswersFailsInTime(t *testing.T) {
-	desired := answering(300 * time.Millisecond)
-	connections, hosts := fleetOf(desired)
-	servedBy(t, hosts["a"], func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	hosts["a"].lastWords = "unknown flag: --no-such-flag\n"
-	err := Apply(t.Context(), NewPlan(now, desired, allBare(desired)), Options{Hosts: connections}).Err()
-	for _, want := range []string{"503", "service web.service", "unknown flag: --no-such-flag"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("the error lacks %q: %v", want, err)
-		}
-	}
-}
-
-// A service that systemd restarts again and again is not waited for to the end.
-func TestApply_ServiceThatKeepsCrashingFailsEarly(t *testing.T) {
-	desired := answering(time.Hour)
-	connections, hosts := fleetOf(desired)
-	restarts := 10
-	hosts["a"].restarts = func() int { restarts += 2; return restarts }
-	err := Apply(t.Context(), NewPlan(now, desired, allBare(desired)), Options{Hosts: connections}).Err()
-	if err == nil || !strings.Contains(err.Error(), "keeps crashing") || !strings.Contains(err.Error(), "journalctl -u web.service") {
-		t.Errorf("got %v", err)
-	}
-}
-
-// One that crashed only while it had to is.
-func TestApply_ServiceThatCrashedBeforeIsWaitedFor(t *testing.T) {
-	desired := answering(time.Hour)
-	connections, hosts := fleetOf(desired)
-	hosts["a"].restarts = func() int { return 50 }
-	tries := 0
-	servedBy(t, hosts["a"], func(w http.ResponseWriter, _ *http.Request) {
-		if tries++; tries <= 2*crashChecks {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})
-	if err := Apply(t.Context(), NewPlan(now, desired, allBare(desired)), Options{Hosts: connections}).Err(); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -1,21 +1,18 @@
 package converge
 
 import (
-	"bytes"
 	"encoding/base64"
 	"io/fs"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"provision/pkg/resource"
 )
 
 func TestApplyScript_WritesContentModeAndFolders(t *testing.T) {
+	t.Parallel()
 	eachShell(t, func(t *testing.T, s *sandbox) {
 		binary := string([]byte{0, 1, 2, 255, '\n', 0}) + strings.Repeat("x", 300<<10)
 		names := []string{"plain", "a b", "it's", `"quoted"`, "$(touch pwned)", "`touch pwned`", "-rf", "ünïcödé", "*"}
@@ -52,7 +49,7 @@ func TestApplyScript_WritesContentModeAndFolders(t *testing.T) {
 func noLeftovers(t *testing.T, s *sandbox) {
 	t.Helper()
 	err := filepath.WalkDir(s.root, func(path string, _ fs.DirEntry, err error) error {
-		if strings.Contains(path, ".provision~") || filepath.Base(path) == "pwned" {
+		if strings.Contains(path, "provision~") || filepath.Base(path) == "pwned" {
 			t.Errorf("left behind: %s", path)
 		}
 		return err
@@ -62,69 +59,8 @@ func noLeftovers(t *testing.T, s *sandbox) {
 	}
 }
 
-// Wherever the stream is cut, nothing half is in place and the cut is reported.
-func TestApplyScript_CutStreamLeavesEachFileWhole(t *testing.T) {
-	s := newSandbox(t)
-	whole := stream(t,
-		resource.Op{Verb: "begin", Args: []string{"file one"}},
-		resource.WriteOp(s.path("one"), s.attributes("0600"), []byte("new one")),
-		resource.Op{Verb: "attributes", Args: []string{s.path("one"), "0640", s.user, s.user}},
-		resource.WriteOp(s.path("two"), s.attributes("0600"), []byte("new two")),
-	)
-	for cut := 0; cut < len(whole); cut += 3 {
-		s.write("one", "old one")
-		s.write("two", "old two")
-		stdout, _, err := s.run(applyScript, whole[:cut])
-		if err == nil || strings.Contains(stdout, "end\n") {
-			t.Fatalf("cut after %d of %d bytes, it reports success", cut, len(whole))
-		}
-		for name, contents := range map[string][2]string{"one": {"old one", "new one"}, "two": {"old two", "new two"}} {
-			if got := s.read(name); got != contents[0] && got != contents[1] {
-				t.Fatalf("cut after %d bytes, %s holds %q", cut, name, got)
-			}
-		}
-	}
-}
-
-// Killed at any moment, the script leaves every file old or new, and the next
-// run finishes and cleans up.
-func TestApplyScript_KilledLeavesEachFileWholeAndTheNextRunFinishes(t *testing.T) {
-	s := newSandbox(t)
-	content := func(version string) []byte { return []byte(strings.Repeat(version, 100<<10)) }
-	names := []string{"a", "b", "c"}
-	ops := func(version string) []byte {
-		var ops []resource.Op
-		for _, name := range names {
-			ops = append(ops, resource.WriteOp(s.path(name), s.attributes("0600"), content(version)))
-		}
-		return stream(t, ops...)
-	}
-	if _, stderr, err := s.run(applyScript, ops("0")); err != nil {
-		t.Fatal(err, stderr)
-	}
-	for round := range 20 {
-		previous, next := string(rune('0'+round)), string(rune('1'+round))
-		command := exec.Command("sh", "-c", s.inside(applyScript))
-		command.Stdin = bytes.NewReader(ops(next))
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		timer := time.AfterFunc(time.Duration(rand.IntN(60))*time.Millisecond, func() { _ = command.Process.Kill() })
-		_ = command.Wait()
-		timer.Stop()
-		for _, name := range names {
-			if got := s.read(name); got != string(content(previous)) && got != string(content(next)) {
-				t.Fatalf("round %d: %s is torn: %d bytes", round, name, len(got))
-			}
-		}
-		if _, stderr, err := s.run(applyScript, ops(next)); err != nil {
-			t.Fatal(err, stderr)
-		}
-		noLeftovers(t, s)
-	}
-}
-
 func TestApplyScript_RefusesAFolderInTheWay(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	_, stderr, err := s.run(applyScript, stream(t, resource.WriteOp(s.path("units"), s.attributes("0600"), []byte("x"))))
 	if err == nil || !strings.Contains(stderr, "is a directory; move it away first") {
@@ -141,10 +77,11 @@ func TestApplyScript_RefusesAFolderInTheWay(t *testing.T) {
 }
 
 func TestApplyScript_InstallChecksTheSum(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	install := func(sum string) (string, error) {
 		s.write("upload", "a program")
-		op := resource.Op{Verb: "install", Args: []string{s.path("bin/program"), "0755", s.user, s.user, sum, s.path("upload"), "stamp"}}
+		op := resource.Op{Verb: "install", Args: []string{s.path("bin/program"), "0755", s.user, s.group, sum, s.path("upload"), "stamp"}}
 		_, stderr, err := s.run(applyScript, stream(t, op))
 		return stderr, err
 	}
@@ -165,6 +102,7 @@ func TestApplyScript_InstallChecksTheSum(t *testing.T) {
 }
 
 func TestApplyScript_FailingUnitShowsItsLastWords(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	s.write("units/web.service.fails", "")
 	stdout, stderr, err := s.run(applyScript, stream(t,
@@ -179,7 +117,18 @@ func TestApplyScript_FailingUnitShowsItsLastWords(t *testing.T) {
 	}
 }
 
+func TestApplyScript_UnitThatDiesAtOnceIsAFailure(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	s.write("units/web.service.dies", "")
+	stderr, err := s.apply(op("unit-restart", "web.service"))
+	if err == nil || !strings.Contains(stderr, "web.service is not well") {
+		t.Errorf("%v: %s", err, stderr)
+	}
+}
+
 func TestApplyScript_RunsCommandsWithInputUntilTheySucceed(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	s.write("bin/count", "#!/bin/sh\necho x >>"+s.path("tries")+"\ncat >"+s.path("input")+"\n[ $(wc -l <"+s.path("tries")+") -ge 3 ]\n")
 	input := base64.StdEncoding.EncodeToString([]byte("the input"))
@@ -196,6 +145,7 @@ func TestApplyScript_RunsCommandsWithInputUntilTheySucceed(t *testing.T) {
 }
 
 func TestApplyScript_UnknownVerbFails(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	if _, stderr, err := s.run(applyScript, stream(t, resource.Op{Verb: "explode"})); err == nil || !strings.Contains(stderr, "explode") {
 		t.Errorf("%v: %s", err, stderr)

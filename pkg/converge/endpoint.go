@@ -1,6 +1,7 @@
 package converge
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -17,6 +18,12 @@ import (
 // endpointInterval is how long to wait between two requests to an endpoint.
 const endpointInterval = 100 * time.Millisecond
 
+// patience is how long a request may take: one that hangs, as one to a process
+// that has just been stopped, leaves time for others.
+func patience(within time.Duration) time.Duration {
+	return max(time.Second, min(10*time.Second, within/4))
+}
+
 // answer asks a service's URL on its host, through the host's connection, until
 // it answers 200.
 func (r *run) answer(ctx context.Context, host string, service resource.Service) error {
@@ -30,8 +37,8 @@ func (r *run) answer(ctx context.Context, host string, service resource.Service)
 		}
 		transport.TLSClientConfig = trusting(certPEM)
 	}
-	client := &http.Client{Transport: transport}
-	ticker := time.NewTicker(endpointInterval)
+	client := &http.Client{Transport: transport, Timeout: patience(service.Within)}
+	ticker := time.NewTicker(cmp.Or(r.interval, endpointInterval))
 	defer ticker.Stop()
 	var last error
 	crashes := crashCount{first: -1}

@@ -1,7 +1,6 @@
 package converge
 
 import (
-	"context"
 	"reflect"
 	"strings"
 	"testing"
@@ -16,10 +15,7 @@ import (
 // sandbox.
 func (s *sandbox) connect(t *testing.T) (map[string]Connection, *remote.Dialer, *sshtest.Server) {
 	t.Helper()
-	server := sshtest.Start(t, sshtest.WithHandler(func(ctx context.Context, e sshtest.Exec) int {
-		e.Command = s.inside(e.Command)
-		return sshtest.Shell(ctx, e)
-	}))
+	server := sshtest.Start(t, sshtest.WithHandler(s.handle))
 	dialer := remote.NewDialer(remote.Options{})
 	client, err := dialer.Dial(t.Context(), server.Target())
 	if err != nil {
@@ -64,6 +60,7 @@ func convergeOnce(t *testing.T, desired []resource.Host, hosts map[string]Connec
 }
 
 func TestEngine_ConvergesOverSSHAndThenDoesNothing(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	hosts, dialer, _ := s.connect(t)
 	desired := s.desired()
@@ -83,6 +80,7 @@ func TestEngine_ConvergesOverSSHAndThenDoesNothing(t *testing.T) {
 }
 
 func TestEngine_MendsOnlyWhatDrifted(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	hosts, _, _ := s.connect(t)
 	desired := s.desired()
@@ -109,6 +107,7 @@ func TestEngine_MendsOnlyWhatDrifted(t *testing.T) {
 }
 
 func TestEngine_FailedServiceNamesHostResourceAndLastWords(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	hosts, _, _ := s.connect(t)
 	desired := s.desired()
@@ -127,6 +126,7 @@ func TestEngine_FailedServiceNamesHostResourceAndLastWords(t *testing.T) {
 }
 
 func TestObserve_ConnectionLostIsTheHostsError(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	hosts, _, server := s.connect(t)
 	server.Drop()

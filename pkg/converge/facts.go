@@ -99,12 +99,17 @@ func parseFiles(facts *resource.Facts, lines []string) error {
 func parseSums(facts *resource.Facts, lines []string) error {
 	for _, line := range lines {
 		sum, path, found := strings.Cut(line, "  ")
-		if !found || len(sum) != 64 {
+		if !found || !isSum(sum) {
 			return fmt.Errorf("sum %q", line)
 		}
 		setSum(facts, path, sum)
 	}
 	return nil
+}
+
+// isSum tells whether a text is a SHA-256 in hex, as sha256sum(1) prints it.
+func isSum(text string) bool {
+	return len(text) == 64 && strings.Trim(text, "0123456789abcdef") == ""
 }
 
 func setSum(facts *resource.Facts, path, sum string) {
@@ -114,11 +119,14 @@ func setSum(facts *resource.Facts, path, sum string) {
 }
 
 // parsePrograms finds each program's sum: after its line where the script had
-// to compute it, else beside the same line among the stamps.
+// to compute it, else beside the same line among the stamps. A power cut may
+// have left half a stamp: a program without a sum is one to install again.
 func parsePrograms(facts *resource.Facts, stampLines, lines []string) error {
 	stamps := map[string]string{}
-	for i := 0; i+1 < len(stampLines); i += 2 {
-		stamps[stampLines[i]] = stampLines[i+1]
+	for i, sum := range stampLines {
+		if i > 0 && isSum(sum) {
+			stamps[stampLines[i-1]] = sum
+		}
 	}
 	for i := 0; i < len(lines); i++ {
 		at := strings.IndexByte(lines[i], '/')
@@ -126,13 +134,10 @@ func parsePrograms(facts *resource.Facts, stampLines, lines []string) error {
 			return fmt.Errorf("program %q", lines[i])
 		}
 		path := lines[i][at:]
-		sum, stamped := stamps[lines[i]]
+		sum := stamps[lines[i]]
 		if i+1 < len(lines) && strings.HasSuffix(lines[i+1], "  "+path) {
-			sum, stamped = strings.TrimSuffix(lines[i+1], "  "+path), true
+			sum = strings.TrimSuffix(lines[i+1], "  "+path)
 			i++
-		}
-		if !stamped {
-			return fmt.Errorf("program %q has no sum", path)
 		}
 		setSum(facts, path, sum)
 	}
@@ -170,6 +175,9 @@ func parseUnits(facts *resource.Facts, units, lines []string) error {
 		for line := range strings.Lines(blocks[i]) {
 			key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
 			properties[key] = value
+		}
+		if properties["LoadState"] == "" {
+			return fmt.Errorf("systemctl told nothing of %s; does systemd run there?", unit)
 		}
 		facts.Units[unit] = resource.UnitFact{
 			LoadState:     properties["LoadState"],

@@ -3,6 +3,7 @@ package converge
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -63,7 +64,7 @@ func (g *gate) wait(ctx context.Context, stage string) error {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	if len(g.failed) > 0 {
-		return &BlockedError{Stage: stage, Hosts: g.failed}
+		return &BlockedError{Stage: stage, Hosts: slices.Sorted(slices.Values(g.failed))}
 	}
 	return nil
 }

@@ -6,11 +6,9 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"sync"
 	"time"
 
 	"provision/pkg/pki"
-	"provision/pkg/remote"
 	"provision/pkg/resource"
 )
 
@@ -24,8 +22,16 @@ type materials struct {
 
 var _ resource.Materials = (*materials)(nil)
 
-// Authority returns an authority's certificate and key.
+// Authority returns an authority's certificate, and its key where this run makes
+// it: of an authority that a host has, the key is read for signing only.
 func (m *materials) Authority(name string) (certPEM, keyPEM []byte, err error) {
+	home, err := m.run.signers.home(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(home.certPEM) > 0 {
+		return home.certPEM, nil, nil
+	}
 	authority, err := m.run.signers.authority(m.ctx, name)
 	if err != nil {
 		return nil, nil, err
@@ -88,74 +94,4 @@ func (m *materials) Push(image resource.Image) (string, error) {
 		return "", err
 	}
 	return m.run.PushImage(m.ctx, m.run.Hosts[m.host], image, m.run.Artifacts, authority)
-}
-
-// signers holds the authorities of a run, each read from its host or made at
-// the first use. Keys stay in memory.
-type signers struct {
-	mutex  sync.Mutex
-	homes  map[string]authorityHome
-	hosts  map[string]Connection
-	loaded map[string]*pki.Authority
-}
-
-func newSigners(plan *Plan, hosts map[string]Connection) *signers {
-	return &signers{homes: plan.authorities, hosts: hosts, loaded: map[string]*pki.Authority{}}
-}
-
-func (s *signers) home(name string) (authorityHome, error) {
-	home, ok := s.homes[name]
-	switch {
-	case !ok:
-		return home, fmt.Errorf("no host has an authority %s", name)
-	case home.err != nil:
-		return home, fmt.Errorf("authority %s is on %s, which could not be looked at; run again when it can", name, home.host)
-	}
-	return home, nil
-}
-
-// certificate is an authority's certificate, without a look at its key where
-// the certificate is known already.
-func (s *signers) certificate(ctx context.Context, name string) ([]byte, error) {
-	home, err := s.home(name)
-	if err != nil {
-		return nil, err
-	}
-	if len(home.certPEM) > 0 {
-		return home.certPEM, nil
-	}
-	authority, err := s.authority(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return authority.CertPEM(), nil
-}
-
-func (s *signers) authority(ctx context.Context, name string) (*pki.Authority, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if authority := s.loaded[name]; authority != nil {
-		return authority, nil
-	}
-	home, err := s.home(name)
-	if err != nil {
-		return nil, err
-	}
-	authority, err := s.load(ctx, home)
-	if err != nil {
-		return nil, fmt.Errorf("authority %s of %s: %w", name, home.host, err)
-	}
-	s.loaded[name] = authority
-	return authority, nil
-}
-
-func (s *signers) load(ctx context.Context, home authorityHome) (*pki.Authority, error) {
-	if len(home.certPEM) == 0 {
-		return pki.NewAuthority(time.Now(), home.authority.CommonName, pki.CAValidity)
-	}
-	result, err := s.hosts[home.host].Run(ctx, remote.Command{Args: []string{"cat", "--", home.authority.KeyPath}, Privileged: true, Secret: true})
-	if err != nil {
-		return nil, fmt.Errorf("read its key: %w", err)
-	}
-	return pki.ParseAuthority(home.certPEM, result.Stdout, time.Now())
 }

@@ -26,6 +26,8 @@ type memoryHost struct {
 	args  []string
 	// uploads are the names of uploaded files.
 	uploads []string
+	// uploadError fails each upload.
+	uploadError error
 	// failAt fails the operation with this verb and first argument.
 	failAt string
 	// hold blocks each apply until it is closed; begun tells that one began.
@@ -108,6 +110,9 @@ func (h *memoryHost) apply(stdin io.Reader, stdout io.Writer) error {
 
 // Upload takes the content.
 func (h *memoryHost) Upload(_ context.Context, name string, _ int64, content io.Reader, progress func(int64)) (string, error) {
+	if h.uploadError != nil {
+		return "", h.uploadError
+	}
 	n, err := io.Copy(io.Discard, content)
 	progress(n)
 	h.mutex.Lock()

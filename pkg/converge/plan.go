@@ -93,16 +93,6 @@ const (
 	CauseRenewal Cause = "renewal"
 )
 
-// authorityHome is where a certificate authority lives.
-type authorityHome struct {
-	host      string
-	authority resource.Authority
-	// certPEM is empty while the authority is still to be made.
-	certPEM []byte
-	// err tells why the host could not be asked.
-	err error
-}
-
 // NewPlan compares what is wanted with what was seen. It is a pure function:
 // nothing is discovered by acting.
 func NewPlan(now time.Time, desired []resource.Host, observed map[string]Observation) *Plan {
@@ -117,24 +107,6 @@ func NewPlan(now time.Time, desired []resource.Host, observed map[string]Observa
 		plan.Hosts = append(plan.Hosts, planHost(now, host, observed[host.Name], certificates))
 	}
 	return plan
-}
-
-func findAuthorities(desired []resource.Host, observed map[string]Observation) map[string]authorityHome {
-	homes := map[string]authorityHome{}
-	for _, host := range desired {
-		for _, r := range host.Resources() {
-			authority, ok := r.(resource.Authority)
-			if !ok {
-				continue
-			}
-			home := authorityHome{host: host.Name, authority: authority, err: observed[host.Name].Err}
-			if home.err == nil {
-				home.certPEM = observed[host.Name].Facts.Files[authority.CertPath].Content
-			}
-			homes[authority.Name] = home
-		}
-	}
-	return homes
 }
 
 func planHost(now time.Time, host resource.Host, seen Observation, authorities map[string][]byte) HostPlan {
@@ -173,7 +145,7 @@ func compare(r resource.Resource, view resource.View) (Change, bool) {
 	change := Change{
 		Resource:    r.ID(),
 		Action:      actionOf(r, view),
-		Cause:       causeOf(r, have, want, view.Last),
+		Cause:       causeOf(r, have, want, view),
 		Differences: differences,
 		resource:    r,
 	}
@@ -220,11 +192,12 @@ func actionOf(r resource.Resource, view resource.View) Action {
 }
 
 // causeOf compares three ways: what was applied, what is there, what is wanted.
-func causeOf(r resource.Resource, have, want, last resource.State) Cause {
+func causeOf(r resource.Resource, have, want resource.State, view resource.View) Cause {
+	last := view.Last
 	if last == nil {
 		return CauseNew
 	}
-	if _, ok := r.(resource.Certificate); ok && have != nil {
+	if c, ok := r.(resource.Certificate); ok && have != nil && c.NeedsIssue(view) {
 		return CauseRenewal
 	}
 	moved := differs(last, want)
@@ -251,10 +224,11 @@ func differs(have, want resource.State) bool {
 	return false
 }
 
-// diff shows how a file's content changes, where it may be shown.
+// diff shows how a file's content changes, where it may be shown and is known to
+// its end: probe.sh sends the beginning of a large file only.
 func diff(file resource.File, view resource.View) string {
 	fact := view.Facts.Files[file.Path]
-	if !fact.Shown || file.Secret || file.Once {
+	if !fact.Shown || file.Secret || file.Once || resource.Sum(fact.Content) != fact.Sum {
 		return ""
 	}
 	return udiff.Unified(file.Path, file.Path, string(fact.Content), string(file.Content))

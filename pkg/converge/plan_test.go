@@ -166,7 +166,7 @@ func TestNewPlan_DiffNeverShowsSecrets(t *testing.T) {
 	}}}}
 	seen := bare()
 	for _, path := range []string{"/open", "/closed", "/once"} {
-		seen.Facts.Files[path] = resource.FileFact{Type: "file", Mode: "0644", Owner: "root", Group: "root", Sum: "x", Content: []byte("token-old\n"), Shown: true}
+		seen.Facts.Files[path] = resource.FileFact{Type: "file", Mode: "0644", Owner: "root", Group: "root", Sum: resource.Sum([]byte("token-old\n")), Content: []byte("token-old\n"), Shown: true}
 	}
 	plan := NewPlan(now, []resource.Host{host}, map[string]Observation{"a": seen})
 	document, err := json.Marshal(plan)

@@ -17,10 +17,14 @@ var probeScript string
 
 // probe looks at a host once: one command answers every question.
 func probe(ctx context.Context, host Connection, questions *resource.Questions) (Observation, error) {
+	lines, err := encodeQuestions(questions)
+	if err != nil {
+		return Observation{}, err
+	}
 	result, err := host.Run(ctx, remote.Command{
 		Args:       []string{"/bin/sh", "-c", probeScript},
 		Name:       "probe",
-		Stdin:      bytes.NewReader(encodeQuestions(questions)),
+		Stdin:      bytes.NewReader(lines),
 		Privileged: true,
 	})
 	if err != nil {
@@ -29,11 +33,16 @@ func probe(ctx context.Context, host Connection, questions *resource.Questions) 
 	return parseAnswers(questions, result.Stdout)
 }
 
-// encodeQuestions writes the sections that probe.sh reads, in its order.
-func encodeQuestions(q *resource.Questions) []byte {
+// encodeQuestions writes the sections that probe.sh reads, in its order. Each
+// question is one line, and a dot ends a section.
+func encodeQuestions(q *resource.Questions) ([]byte, error) {
 	var out bytes.Buffer
+	var err error
 	section := func(lines []string) {
 		for _, line := range lines {
+			if line == "." || !oneLine(line) {
+				err = fmt.Errorf("look at the host: %q can't be asked, it is not one line", line)
+			}
 			out.WriteString(line)
 			out.WriteByte('\n')
 		}
@@ -52,8 +61,11 @@ func encodeQuestions(q *resource.Questions) []byte {
 		checks = append(checks, check.Args...)
 	}
 	section(checks)
-	return out.Bytes()
+	return out.Bytes(), err
 }
+
+// oneLine tells whether a text can travel as a line of what a script reads.
+func oneLine(text string) bool { return !strings.ContainsAny(text, "\n\x00") }
 
 // shownLines are in the form of sha256sum(1), so that the script can look for
 // them in what that printed. No file has the sum "-".

@@ -11,7 +11,15 @@ home=/var/lib/provision
 newline='
 '
 
-next() { IFS= read -r question <&3 && [ "$question" != . ]; }
+# Takes the next question; fails at the end of a section. What is cut short gets
+# no whole answer: a question that did not arrive is not a thing that isn't there.
+next() {
+	IFS= read -r question <&3 || {
+		echo "the questions ended too early; was the connection cut?" >&2
+		exit 1
+	}
+	[ "$question" != . ]
+}
 
 about_host() {
 	echo "== host"

@@ -11,7 +11,11 @@ import (
 // look runs the probe in the sandbox.
 func (s *sandbox) look(q *resource.Questions) Observation {
 	s.t.Helper()
-	stdout, stderr, err := s.run(probeScript, encodeQuestions(q))
+	questions, err := encodeQuestions(q)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	stdout, stderr, err := s.run(probeScript, questions)
 	if err != nil {
 		s.t.Fatal(err, stderr)
 	}
@@ -23,6 +27,7 @@ func (s *sandbox) look(q *resource.Questions) Observation {
 }
 
 func TestProbeScript_AnswersEveryQuestion(t *testing.T) {
+	t.Parallel()
 	eachShell(t, func(t *testing.T, s *sandbox) {
 		s.write("it's $(here)", "content")
 		if err := os.Symlink("nowhere", s.path("link")); err != nil {
@@ -77,6 +82,7 @@ func TestProbeScript_AnswersEveryQuestion(t *testing.T) {
 }
 
 func TestProbeScript_ShowsContentOnlyOfFilesThatDiffer(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	s.write("same", "as expected")
 	s.write("other", "changed")
@@ -97,10 +103,11 @@ func TestProbeScript_ShowsContentOnlyOfFilesThatDiffer(t *testing.T) {
 // A program's sum comes from its stamp, as long as nothing about the file
 // changed.
 func TestProbeScript_ProgramIsHashedOnlyWhenItChanged(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	s.write("upload", "a program")
 	program, sum := s.path("program"), resource.Sum([]byte("a program"))
-	op := resource.Op{Verb: "install", Args: []string{program, "0755", s.user, s.user, sum, s.path("upload"), "program"}}
+	op := resource.Op{Verb: "install", Args: []string{program, "0755", s.user, s.group, sum, s.path("upload"), "program"}}
 	if _, stderr, err := s.run(applyScript, stream(t, op)); err != nil {
 		t.Fatal(err, stderr)
 	}
@@ -119,6 +126,7 @@ func TestProbeScript_ProgramIsHashedOnlyWhenItChanged(t *testing.T) {
 }
 
 func TestProbeScript_ReadsTheRecordBack(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	record := &Record{Version: recordVersion, Run: Run{ID: "one"}, Resources: map[string]resource.State{"file /x": {{Name: "content", Value: "y"}}}}
 	op, err := record.op()
@@ -143,7 +151,11 @@ func TestProbeScript_ReadsTheRecordBack(t *testing.T) {
 func TestParseAnswers_RefusesWhatIsNotWhole(t *testing.T) {
 	s := newSandbox(t)
 	q := &resource.Questions{Units: []string{"web.service"}}
-	stdout, _, err := s.run(probeScript, encodeQuestions(q))
+	questions, err := encodeQuestions(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, _, err := s.run(probeScript, questions)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,8 @@ import (
 type sandbox struct {
 	t    *testing.T
 	root string
-	user string
+	// user and group are those of who runs the tests.
+	user, group string
 	// shell runs the scripts.
 	shell []string
 }
@@ -29,7 +30,11 @@ func newSandbox(t *testing.T) *sandbox {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sandbox{t: t, root: t.TempDir(), user: account.Username, shell: []string{"sh"}}
+	group, err := user.LookupGroupId(account.Gid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sandbox{t: t, root: t.TempDir(), user: account.Username, group: group.Name, shell: []string{"sh"}}
 	for _, dir := range []string{"bin", "units"} {
 		if err := os.Mkdir(s.path(dir), 0o755); err != nil {
 			t.Fatal(err)
@@ -40,42 +45,55 @@ func newSandbox(t *testing.T) *sandbox {
 	return s
 }
 
-// systemctlStandIn keeps, for each unit, a file that holds its state; a unit
-// whose file units/NAME.fails exists does not start. Starts are logged.
+// systemctlStandIn keeps the state of units in files: units/NAME.active,
+// .enabled, .masked, .changed (on disk), .fails, which keeps it from starting,
+// and .dies, which ends it at once. Starts are logged in units/log, all that changes something in
+// units/calls, and units/NAME.started-with is etc/NAME.conf as it was then.
 const systemctlStandIn = `#!/bin/sh
 units=${0%/bin/*}/units
 action=
 unit=
 for word; do
 	case $word in
-	--property) skip=yes ;;
 	-* | *,*) ;;
-	show | status | restart | enable | disable | is-active | unmask | mask | daemon-reload | reset-failed) action=$word ;;
-	*) unit=$word; set -- "$@" ;;
+	show | status | restart | enable | disable | is-active | unmask | daemon-reload | reset-failed) action=$word ;;
+	*) unit=$word ;;
 	esac
 done
-state() { [ -e "$units/$1.active" ] && echo active || echo inactive; }
+case $action in
+show | status | is-active | reset-failed) ;;
+*) echo "$action${unit:+ $unit}" >>"$units/calls" ;;
+esac
+has() { [ -e "$units/$unit.$1" ]; }
 case $action in
 show)
 	first=yes
-	for word; do
-		case $word in *.service)
+	for unit; do
+		case $unit in *.service)
 			[ -n "$first" ] || echo
 			first=
-			echo "LoadState=loaded"
-			echo "ActiveState=$(state "$word")"
-			echo "SubState=$(state "$word")"
-			if [ -e "$units/$word.enabled" ]; then echo UnitFileState=enabled; else echo UnitFileState=disabled; fi
-			echo NeedDaemonReload=no ;;
+			load=loaded active=inactive file=disabled changed=no
+			! has active || active=active
+			! has enabled || file=enabled
+			! has masked || load=masked file=masked
+			! has changed || changed=yes
+			echo "LoadState=$load"
+			echo "ActiveState=$active"
+			echo "SubState=$active"
+			echo "UnitFileState=$file"
+			echo "NeedDaemonReload=$changed" ;;
 		esac
 	done ;;
 restart)
 	echo "restart $unit" >>"$units/log"
-	[ ! -e "$units/$unit.fails" ] || exit 1
-	: >"$units/$unit.active" ;;
-is-active) [ -e "$units/$unit.active" ] ;;
+	! has fails || exit 1
+	cat "${units%/units}/etc/${unit%.service}.conf" >"$units/$unit.started-with" 2>/dev/null
+	has dies || : >"$units/$unit.active" ;;
+is-active) has active ;;
 enable) : >"$units/$unit.enabled" ;;
 disable) rm -f "$units/$unit.enabled" "$units/$unit.active" ;;
+unmask) rm -f "$units/$unit.masked" ;;
+daemon-reload) rm -f "$units"/*.changed ;;
 status) echo "$unit is not well" ;;
 esac
 `
@@ -106,12 +124,16 @@ func (s *sandbox) mode(name string) os.FileMode {
 	return info.Mode().Perm()
 }
 
-// inside turns a script's constants to the sandbox.
+// inside turns a script's constants to the sandbox. A script without them would
+// touch this machine.
 func (s *sandbox) inside(script string) string {
+	if strings.Contains(script, "exec 3<&0") && (!strings.Contains(script, "home=/var/lib/provision\n") || !strings.Contains(script, "\nPATH=/usr/local/sbin:")) {
+		s.t.Fatal("the script's constants have moved: the sandbox does not hold it")
+	}
 	return strings.NewReplacer(
 		"home=/var/lib/provision", "home="+s.path("home"),
 		"PATH=/usr/local/sbin", "PATH="+s.path("bin")+":/usr/local/sbin",
-		"0600 root root", "0600 "+s.user+" "+s.user,
+		"0600 root root", "0600 "+s.user+" "+s.group,
 	).Replace(script)
 }
 
@@ -127,16 +149,38 @@ func (s *sandbox) run(script string, stdin []byte) (stdout, stderr string, err e
 
 // attributes are those of a file that this test may own.
 func (s *sandbox) attributes(mode string) resource.Attributes {
-	return resource.Attributes{Mode: mode, Owner: s.user, Group: s.user}
+	return resource.Attributes{Mode: mode, Owner: s.user, Group: s.group}
 }
+
+// apply runs operations, and returns what the script wrote on standard error.
+func (s *sandbox) apply(ops ...resource.Op) (stderr string, err error) {
+	s.t.Helper()
+	_, stderr, err = s.run(applyScript, stream(s.t, ops...))
+	return stderr, err
+}
+
+// mustApply runs operations that must succeed.
+func (s *sandbox) mustApply(ops ...resource.Op) {
+	s.t.Helper()
+	if stderr, err := s.apply(ops...); err != nil {
+		s.t.Fatal(err, stderr)
+	}
+}
+
+// op is an operation in one line.
+func op(verb string, args ...string) resource.Op { return resource.Op{Verb: verb, Args: args} }
 
 // stream is operations as provision sends them.
 func stream(t *testing.T, ops ...resource.Op) []byte {
 	t.Helper()
 	script := newScript()
 	script.ops = ops
+	operations, err := script.reader()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
-	if _, err := out.ReadFrom(script.reader()); err != nil {
+	if _, err := out.ReadFrom(operations); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -148,6 +192,7 @@ func eachShell(t *testing.T, test func(*testing.T, *sandbox)) {
 		"dash": {"dash"}, "bash": {"bash", "--posix"}, "busybox": {"busybox", "ash"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if _, err := exec.LookPath(shell[0]); err != nil {
 				t.Skipf("%s is not installed here", shell[0])
 			}

@@ -59,17 +59,21 @@ func (s *script) record(record *Record) error {
 	return nil
 }
 
-// reader is the script in the form that apply.sh reads.
-func (s *script) reader() io.Reader {
+// reader is the script in the form that apply.sh reads. An argument that is not
+// one line would be taken for operations.
+func (s *script) reader() (io.Reader, error) {
 	var out bytes.Buffer
 	for _, op := range append(slices.Clone(s.ops), resource.Op{Verb: "end"}) {
 		fmt.Fprintf(&out, "%s\n%s\n", op.Verb, strconv.Itoa(len(op.Args)))
-		for _, arg := range op.Args {
+		for i, arg := range op.Args {
+			if !oneLine(arg) {
+				return nil, fmt.Errorf("argument %d of operation %s is not one line", i+1, op.Verb)
+			}
 			out.WriteString(arg)
 			out.WriteByte('\n')
 		}
 	}
-	return &out
+	return &out, nil
 }
 
 // follower reads what apply.sh prints while it runs.
@@ -82,12 +86,17 @@ type follower struct {
 	line  []byte
 }
 
+// longestLine is more than the name of any resource takes. A host that prints
+// without end fills no memory.
+const longestLine = 64 << 10
+
 // Write takes output in any pieces.
 func (f *follower) Write(output []byte) (int, error) {
 	f.line = append(f.line, output...)
 	for {
 		line, rest, found := bytes.Cut(f.line, []byte("\n"))
 		if !found {
+			f.line = f.line[:min(len(f.line), longestLine)]
 			return len(output), nil
 		}
 		f.line = rest

@@ -76,10 +76,14 @@ func (r *run) execute(ctx context.Context, host, stage string, script *script) (
 		brought++
 		r.emit(Event{Kind: EventResourceBegun, Host: host, Stage: stage, Resource: id})
 	}}
-	_, err := r.Hosts[host].Run(ctx, remote.Command{
+	operations, err := script.reader()
+	if err != nil {
+		return 0, err
+	}
+	_, err = r.Hosts[host].Run(ctx, remote.Command{
 		Args:       []string{"/bin/sh", "-c", applyScript},
 		Name:       "apply " + stage,
-		Stdin:      script.reader(),
+		Stdin:      operations,
 		Stdout:     follow,
 		Privileged: true,
 		Secret:     true, // no secret, but the script's protocol and not for people
