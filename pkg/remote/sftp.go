@@ -66,3 +66,14 @@ func sftpError(err error, heard *head, stderr *output) error {
 	return fmt.Errorf("start SFTP: instead of the SFTP server something said %q, perhaps the login shell: "+
 		"it must print nothing when it is not interactive (see .bashrc, /etc/profile.d), or use `Subsystem sftp internal-sftp`: %w", said, err)
 }
+
+// CheckSFTP tells whether the host's sshd serves SFTP, and if not, why.
+func (c *Client) CheckSFTP(ctx context.Context) error {
+	return c.await(ctx, func() error {
+		client, err := c.openSFTP(ctx)
+		if err != nil {
+			return err
+		}
+		return client.Close()
+	})
+}

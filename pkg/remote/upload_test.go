@@ -202,3 +202,17 @@ func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
 }
+
+func TestCheckSFTP_HostThatServesIt(t *testing.T) {
+	client, _ := connect(t)
+	if err := client.CheckSFTP(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCheckSFTP_HostWithoutIt(t *testing.T) {
+	client, _ := connect(t, sshtest.NoSFTP())
+	if err := client.CheckSFTP(t.Context()); err == nil || !strings.Contains(err.Error(), "sshd has no SFTP") {
+		t.Errorf("got %v", err)
+	}
+}
