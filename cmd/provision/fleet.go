@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
-	"net/netip"
+	"fmt"
 	"os"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,37 +21,67 @@ type fleet struct {
 	unreachable map[string]error
 }
 
-// maxDialing bounds the connections that are being opened at one time: each
-// costs CPU for its key exchange, and more at once only makes all of them late.
-const maxDialing = 128
+// newDialer is how this operator reaches hosts.
+func (f *flags) newDialer() *remote.Dialer {
+	home, _ := os.UserHomeDir() // "" leaves only files named in full
+	asker := &asker{tty: openTerminal, getenv: os.Getenv}
+	return remote.NewDialer(remote.Options{
+		Agent:   os.Getenv("SSH_AUTH_SOCK"),
+		Home:    home,
+		Configs: []string{"~/.ssh/config", "/etc/ssh/ssh_config"},
+		Logger:  f.logger(),
+		Ask:     asker.ask,
+	})
+}
 
-// connect opens a connection to every host, all at the same time. A host that
-// can't be reached does not hold up the others.
-func (f *flags) connect(ctx context.Context, inv *inventory.Inventory) *fleet {
-	home, _ := os.UserHomeDir() // "" leaves only keys named in full
-	fleet := &fleet{
-		dialer:      remote.NewDialer(remote.Options{Agent: os.Getenv("SSH_AUTH_SOCK"), Home: home, Logger: f.logger()}),
-		hosts:       map[string]*remote.Client{},
-		unreachable: map[string]error{},
+// connect opens a connection to every host, as many at the same time as --parallel
+// says. A host that can't be reached does not hold up the others.
+func (f *flags) connect(ctx context.Context, inv *inventory.Inventory) (*fleet, error) {
+	if err := checkFiles(len(inv.Hosts())); err != nil {
+		return nil, usageError(err)
 	}
+	fleet := &fleet{dialer: f.newDialer(), hosts: map[string]*remote.Client{}, unreachable: map[string]error{}}
 	var mutex sync.Mutex
+	f.eachHost(inv, func(host inventory.RoleHost) {
+		client, err := fleet.dialer.Dial(ctx, target(inv, host.Host))
+		mutex.Lock()
+		defer mutex.Unlock()
+		if err != nil {
+			fleet.unreachable[host.Name] = err
+			return
+		}
+		fleet.hosts[host.Name] = client
+	})
+	return fleet, nil
+}
+
+// eachHost does work for every host, as many at the same time as --parallel says.
+func (f *flags) eachHost(inv *inventory.Inventory, work func(inventory.RoleHost)) {
 	var group errgroup.Group
-	group.SetLimit(maxDialing)
+	group.SetLimit(f.parallel)
 	for _, host := range inv.Hosts() {
 		group.Go(func() error {
-			client, err := fleet.dialer.Dial(ctx, target(inv, host.Host))
-			mutex.Lock()
-			defer mutex.Unlock()
-			if err != nil {
-				fleet.unreachable[host.Name] = err
-				return nil
-			}
-			fleet.hosts[host.Name] = client
+			work(host)
 			return nil
 		})
 	}
-	_ = group.Wait() // every error is kept under its host
-	return fleet
+	_ = group.Wait()
+}
+
+// spareFiles are the file descriptors that are needed besides the connections.
+const spareFiles = 64
+
+// checkFiles tells whether this process may have enough connections. Go has
+// raised the soft limit to the hard one already.
+func checkFiles(hosts int) error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return nil //nolint:nilerr // then the connections will tell
+	}
+	if need := uint64(hosts + spareFiles); need > limit.Cur { //nolint:gosec // not negative
+		return fmt.Errorf("%d hosts need %d open files, and this process may have %d: raise the limit (ulimit -n)", hosts, need, limit.Cur)
+	}
+	return nil
 }
 
 // onHosts does work with what the inventory means and open connections to its
@@ -61,20 +92,36 @@ func (f *flags) onHosts(ctx context.Context, work func(*declared, *fleet) error)
 		return err
 	}
 	defer declared.close()
-	fleet := f.connect(ctx, declared.inventory)
-	defer fleet.close()
+	fleet, err := f.connect(ctx, declared.inventory)
+	if err != nil {
+		return err
+	}
+	defer fleet.close() //nolint:contextcheck // it tidies up, also when ctx has ended
 	return work(declared, fleet)
 }
 
 func target(inv *inventory.Inventory, host inventory.Host) remote.Target {
 	ssh := inv.SSHOf(host)
+	pins := make([]remote.Pin, 0, len(ssh.HostKeys))
+	for _, text := range ssh.HostKeys {
+		if pin, err := remote.ParsePin(text); err == nil { // the inventory has checked them
+			pins = append(pins, pin)
+		}
+	}
 	return remote.Target{
 		Name:           host.Name,
-		Address:        netip.AddrPortFrom(host.Address, ssh.Port),
+		Host:           host.Address.String(),
+		Port:           ssh.Port,
 		User:           ssh.User,
+		Config:         ssh.Config,
 		IdentityFile:   ssh.IdentityFile,
 		KnownHosts:     ssh.KnownHosts,
+		HostKeys:       pins,
+		HostKeyPolicy:  ssh.UnknownHosts,
+		Jump:           ssh.Jump,
 		ConnectTimeout: ssh.ConnectTimeout,
+		CommandTimeout: ssh.CommandTimeout,
+		KeepAlive:      ssh.KeepAlive,
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 
@@ -12,9 +13,14 @@ type flags struct {
 	inventory string
 	templates string
 	debug     bool
+	parallel  int
 	stdout    io.Writer
 	stderr    io.Writer
 }
+
+// defaultParallel is as many as pay: each handshake costs CPU, and more at once
+// only makes all of them late.
+const defaultParallel = 128
 
 func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	f := &flags{stdout: stdout, stderr: stderr}
@@ -46,7 +52,14 @@ inventory; 130 interrupted.`,
 	persistent.StringVarP(&f.inventory, "inventory", "i", "inventory.yaml", "inventory `file`")
 	persistent.StringVar(&f.templates, "templates", "", "`folder` whose template sets overlay the built-in ones")
 	persistent.BoolVar(&f.debug, "debug", false, "log connections and commands to standard error")
-	root.AddCommand(apply, newPlan(f), newRender(f), newVerify(f), newKubeconfig(f), newInventory(f), newVersion(f))
+	persistent.IntVar(&f.parallel, "parallel", defaultParallel, "`number` of hosts to connect to at the same time")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if f.parallel < 1 {
+			return usageError(fmt.Errorf("--parallel %d: write 1 or more", f.parallel))
+		}
+		return nil
+	}
+	root.AddCommand(apply, newPlan(f), newRender(f), newVerify(f), newKubeconfig(f), newHostKeys(f), newInventory(f), newVersion(f))
 	return root
 }
 

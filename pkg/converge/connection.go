@@ -15,9 +15,9 @@ import (
 type Connection interface {
 	// Run runs a command on the host and waits for its end.
 	Run(ctx context.Context, command remote.Command) (remote.Result, error)
-	// Upload streams content into a new file of the host's staging directory
-	// and returns its path there.
-	Upload(ctx context.Context, name string, size int64, content io.Reader, progress func(n int64)) (string, error)
+	// Upload streams a file into the host's staging directory and returns its
+	// path there.
+	Upload(ctx context.Context, file remote.File) (string, error)
 	// DialContext connects to an address as the host reaches it.
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 }

@@ -113,7 +113,7 @@ func TestEngine_HostsRunAtTheSameTimeOverOneConnectionEach(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, server := range servers {
-		if server.Connections() != 1 || len(server.Execs()) != 3 { // a look and two stages
+		if server.Connections() != 1 || len(server.Execs()) != 4 { // a look, two stages, and a directory for uploads
 			t.Errorf("%s: %d connections, %d execs", name, server.Connections(), len(server.Execs()))
 		}
 	}

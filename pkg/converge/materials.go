@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"provision/pkg/pki"
+	"provision/pkg/remote"
 	"provision/pkg/resource"
 )
 
@@ -76,10 +77,12 @@ func (m *materials) Staged(a resource.Artifact) (string, error) {
 	event := Event{Kind: EventUploadStarted, Host: m.host, Stage: m.stage, Resource: a.ID(), Total: size}
 	m.run.emit(event)
 	event.Kind = EventUploadMoved
-	path, err := m.run.Hosts[m.host].Upload(m.ctx, a.Source, size, content, func(n int64) {
-		moved := event
-		moved.Bytes = n
-		m.run.emit(moved)
+	path, err := m.run.Hosts[m.host].Upload(m.ctx, remote.File{
+		Name: a.Source, Size: size, Sum: a.Sum, Content: content, Progress: func(n int64) {
+			moved := event
+			moved.Bytes = n
+			m.run.emit(moved)
+		},
 	})
 	if err != nil {
 		return "", fmt.Errorf("upload %s: %w", a.Source, err)

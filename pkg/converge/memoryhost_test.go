@@ -109,16 +109,16 @@ func (h *memoryHost) apply(stdin io.Reader, stdout io.Writer) error {
 }
 
 // Upload takes the content.
-func (h *memoryHost) Upload(_ context.Context, name string, _ int64, content io.Reader, progress func(int64)) (string, error) {
+func (h *memoryHost) Upload(_ context.Context, file remote.File) (string, error) {
 	if h.uploadError != nil {
 		return "", h.uploadError
 	}
-	n, err := io.Copy(io.Discard, content)
-	progress(n)
+	n, err := io.Copy(io.Discard, file.Content)
+	file.Progress(n)
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	h.uploads = append(h.uploads, name)
-	return "/staged/" + name, err
+	h.uploads = append(h.uploads, file.Name)
+	return "/staged/" + file.Name, err
 }
 
 // DialContext connects to what the test says.

@@ -56,13 +56,28 @@ func (inv *Inventory) APIServiceAddress() netip.Addr {
 // SSHOf is how a host is reached: its own settings over the inventory's. Load
 // and Parse have done this for every host already.
 func (inv *Inventory) SSHOf(h Host) SSH {
-	return SSH{
-		User:           cmp.Or(h.SSH.User, inv.SSH.User),
-		Port:           cmp.Or(h.SSH.Port, inv.SSH.Port),
-		IdentityFile:   cmp.Or(h.SSH.IdentityFile, inv.SSH.IdentityFile),
-		KnownHosts:     cmp.Or(h.SSH.KnownHosts, inv.SSH.KnownHosts),
-		ConnectTimeout: cmp.Or(h.SSH.ConnectTimeout, inv.SSH.ConnectTimeout),
+	merged, over := inv.SSH, h.SSH
+	merged.User = cmp.Or(over.User, merged.User)
+	merged.Port = cmp.Or(over.Port, merged.Port)
+	merged.IdentityFile = cmp.Or(over.IdentityFile, merged.IdentityFile)
+	merged.KnownHosts = cmp.Or(over.KnownHosts, merged.KnownHosts)
+	merged.UnknownHosts = cmp.Or(over.UnknownHosts, merged.UnknownHosts)
+	merged.Jump = cmp.Or(over.Jump, merged.Jump)
+	merged.Config = cmp.Or(over.Config, merged.Config)
+	merged.ConnectTimeout = cmp.Or(over.ConnectTimeout, merged.ConnectTimeout)
+	merged.CommandTimeout = cmp.Or(over.CommandTimeout, merged.CommandTimeout)
+	merged.KeepAlive = cmp.Or(over.KeepAlive, merged.KeepAlive)
+	if over.HostKeys != nil {
+		merged.HostKeys = over.HostKeys
 	}
+	return merged
+}
+
+// SSHPort is the port of a host's SSH server, as far as the inventory knows:
+// ssh_config may name another.
+func (inv *Inventory) SSHPort(h Host) uint16 {
+	const defaultPort = 22
+	return cmp.Or(inv.SSHOf(h).Port, defaultPort)
 }
 
 // ComponentsOf are the components on a host: its own settings over the

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -63,8 +64,9 @@ func TestRegistry_OnItsOwnHostMayUseAnyPort(t *testing.T) {
 }
 
 func TestSSH_IsInheritedKeyByKey(t *testing.T) {
+	const pin, other = "ssh-ed25519 SHA256:2VbkODIJsn2+lbWVqLuSM4Hjtg/Dt2jYEDBfYaC1h6E", "ssh-rsa SHA256:2VbkODIJsn2+lbWVqLuSM4Hjtg/Dt2jYEDBfYaC1h6E"
 	inv := parse(t, `
-ssh: {user: op, port: 2222, identityFile: /id, knownHosts: /known, connectTimeout: 5s}
+ssh: {user: op, port: 2222, identityFile: /id, knownHosts: /known, connectTimeout: 5s, commandTimeout: 1m, keepAlive: 2s, jump: a, config: none, unknownHosts: strict, hostKeys: [`+pin+`]}
 slaves:
   - 10.25.31.45
   - {address: 10.25.31.46, ssh: {user: other}}
@@ -72,26 +74,46 @@ slaves:
   - {address: 10.25.31.48, ssh: {identityFile: /other}}
   - {address: 10.25.31.49, ssh: {knownHosts: /other}}
   - {address: 10.25.31.50, ssh: {connectTimeout: 1s}}
+  - {address: 10.25.31.51, ssh: {commandTimeout: 1s}}
+  - {address: 10.25.31.52, ssh: {keepAlive: 1s}}
+  - {address: 10.25.31.53, ssh: {jump: none}}
+  - {address: 10.25.31.54, ssh: {config: /other}}
+  - {address: 10.25.31.55, ssh: {unknownHosts: accept-new}}
+  - {address: 10.25.31.56, ssh: {hostKeys: [`+other+`]}}
 `)
-	want := []SSH{
-		{"op", 2222, "/id", "/known", 5 * time.Second},
-		{"other", 2222, "/id", "/known", 5 * time.Second},
-		{"op", 22, "/id", "/known", 5 * time.Second},
-		{"op", 2222, "/other", "/known", 5 * time.Second},
-		{"op", 2222, "/id", "/other", 5 * time.Second},
-		{"op", 2222, "/id", "/known", 1 * time.Second},
+	base := SSH{
+		User: "op", Port: 2222, IdentityFile: "/id", KnownHosts: "/known", HostKeys: []string{pin}, UnknownHosts: "strict", Jump: "a", Config: "none",
+		ConnectTimeout: 5 * time.Second, CommandTimeout: time.Minute, KeepAlive: 2 * time.Second,
+	}
+	want := []SSH{base}
+	for _, change := range []func(*SSH){
+		func(s *SSH) { s.User = "other" },
+		func(s *SSH) { s.Port = 22 },
+		func(s *SSH) { s.IdentityFile = "/other" },
+		func(s *SSH) { s.KnownHosts = "/other" },
+		func(s *SSH) { s.ConnectTimeout = time.Second },
+		func(s *SSH) { s.CommandTimeout = time.Second },
+		func(s *SSH) { s.KeepAlive = time.Second },
+		func(s *SSH) { s.Jump = "none" },
+		func(s *SSH) { s.Config = "/other" },
+		func(s *SSH) { s.UnknownHosts = "accept-new" },
+		func(s *SSH) { s.HostKeys = []string{other} },
+	} {
+		changed := base
+		change(&changed)
+		want = append(want, changed)
 	}
 	var got []SSH
 	for _, h := range inv.Slaves {
 		got = append(got, h.SSH)
-		if again := inv.SSHOf(h); again != h.SSH {
+		if again := inv.SSHOf(h); !reflect.DeepEqual(again, h.SSH) {
 			t.Errorf("%s: SSHOf changes %v into %v", h.Name, h.SSH, again)
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if inv.Master[0].SSH != want[0] || inv.Registry.SSH != want[0] {
+	if !reflect.DeepEqual(inv.Master[0].SSH, base) || !reflect.DeepEqual(inv.Registry.SSH, base) {
 		t.Errorf("master has %v, registry %v", inv.Master[0].SSH, inv.Registry.SSH)
 	}
 }

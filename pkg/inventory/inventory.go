@@ -80,20 +80,47 @@ type Registry struct {
 	Port uint16 `yaml:"port" default:"5000" min:"1"`
 }
 
-// SSH is how a host is reached.
+// SSH is how a host is reached. What is not given here comes from the
+// operator's ssh_config(5), by the host's name or address, else from the
+// defaults that docs/ssh.md lists.
 type SSH struct {
-	// User is the login name; anyone but root needs passwordless sudo.
-	User string `yaml:"user" default:"root"`
-	// Port is the TCP port of the host's SSH server.
-	Port uint16 `yaml:"port" default:"22" min:"1"`
-	// IdentityFile is a private key; without it the agent and the usual files
-	// of ~/.ssh are offered. Relative paths start at the inventory's folder.
-	IdentityFile string `yaml:"identityFile" example:"~/.ssh/id_ed25519"`
+	// User is the login name: root, or a user who may become root with sudo or
+	// doas. Root when ssh_config names none.
+	User string `yaml:"user,omitempty" example:"ops"`
+	// Port is the TCP port of the host's SSH server. 22 when ssh_config names
+	// none.
+	Port uint16 `yaml:"port,omitempty" min:"1" example:"2222"`
+	// IdentityFile is a private key, which is then the only one offered; without
+	// it those of ssh_config, or the agent's and the usual files of ~/.ssh are.
+	// Relative paths start at the inventory's folder.
+	IdentityFile string `yaml:"identityFile,omitempty" example:"~/.ssh/id_ed25519"`
 	// KnownHosts is the file of trusted host keys (sshd(8), SSH_KNOWN_HOSTS
-	// FILE FORMAT). Relative paths start at the inventory's folder.
-	KnownHosts string `yaml:"knownHosts" default:"~/.ssh/known_hosts"`
-	// ConnectTimeout bounds connecting and logging in.
-	ConnectTimeout time.Duration `yaml:"connectTimeout" default:"10s"`
+	// FILE FORMAT). ~/.ssh/known_hosts when ssh_config names none. Relative
+	// paths start at the inventory's folder.
+	KnownHosts string `yaml:"knownHosts,omitempty" example:"known_hosts"`
+	// HostKeys are the keys that the host has, each a type and a fingerprint as
+	// "provision hostkeys scan" shows them. Known_hosts is not asked then.
+	HostKeys []string `yaml:"hostKeys,omitempty" example:"[ssh-ed25519 SHA256:2VbkODIJsn2+lbWVqLuSM4Hjtg/Dt2jYEDBfYaC1h6E]"`
+	// UnknownHosts tells what happens to a host whose key is not known: strict
+	// refuses it, accept-new writes its key to known_hosts. A key that has
+	// changed is always refused. Strict when ssh_config says nothing.
+	UnknownHosts string `yaml:"unknownHosts,omitempty" enum:"strict,accept-new" example:"accept-new"`
+	// Jump are the hosts to go through, as ssh_config's ProxyJump has them:
+	// [USER@]HOST[:PORT], separated by commas; none for a direct connection.
+	Jump string `yaml:"jump,omitempty" example:"ops@bastion.example.com"`
+	// Config is the ssh_config file to read in place of ~/.ssh/config and
+	// /etc/ssh/ssh_config; none for no file. Relative paths start at the
+	// inventory's folder.
+	Config string `yaml:"config,omitempty" example:"ssh_config"`
+	// ConnectTimeout bounds connecting and logging in. 10s when ssh_config
+	// names none.
+	ConnectTimeout time.Duration `yaml:"connectTimeout,omitempty" example:"10s"`
+	// CommandTimeout bounds each command on the host.
+	CommandTimeout time.Duration `yaml:"commandTimeout" default:"30m"`
+	// KeepAlive is how long a host may be silent before it is asked whether it
+	// is still there; after three questions without an answer it is given up.
+	// 5s when ssh_config names no ServerAliveInterval.
+	KeepAlive time.Duration `yaml:"keepAlive,omitempty" example:"5s"`
 }
 
 // Kubernetes chooses what is installed.

@@ -30,7 +30,7 @@ func parse(t *testing.T, text string) *Inventory {
 
 func TestParse_FillsDefaults(t *testing.T) {
 	addr := netip.MustParseAddr
-	ssh := SSH{User: "root", Port: 22, KnownHosts: "/home/op/.ssh/known_hosts", ConnectTimeout: 10 * time.Second}
+	ssh := SSH{CommandTimeout: 30 * time.Minute}
 	host := func(address string) Host { return Host{Name: address, Address: addr(address), SSH: ssh} }
 	want := &Inventory{
 		Cluster:    "kubernetes",
@@ -78,7 +78,7 @@ verify: {image: "10.25.31.102:5000/tomcat8:v1", port: 80}
 `)
 	want := &Inventory{
 		Cluster:    "test",
-		SSH:        SSH{"op", 2222, "/inv/id", "/etc/known", 90 * time.Second},
+		SSH:        SSH{User: "op", Port: 2222, IdentityFile: "/inv/id", KnownHosts: "/etc/known", ConnectTimeout: 90 * time.Second, CommandTimeout: 30 * time.Minute},
 		Kubernetes: Kubernetes{Version{Major: 1, Minor: 35}},
 		Network:    Network{"flannel", netip.MustParsePrefix("10.244.0.0/16"), Flannel{"/k", "host-gw", 26, "eth1"}},
 		Services:   Services{netip.MustParsePrefix("10.96.0.0/12"), PortRange{31000, 31000}},
@@ -147,7 +147,7 @@ artifacts: {dir: ../artifacts}
 
 func TestParse_UnknownHomeIsReported(t *testing.T) {
 	t.Setenv("HOME", "")
-	_, err := Parse("f", withRequired(""))
+	_, err := Parse("f", withRequired("ssh: {knownHosts: ~/known}\n"))
 	if err == nil || !strings.Contains(err.Error(), "ssh.knownHosts: the home directory is not known") {
 		t.Errorf("error is %v", err)
 	}

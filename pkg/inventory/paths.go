@@ -20,11 +20,16 @@ func (inv *Inventory) resolvePaths(src *source, dir string) {
 		*name = resolved
 	}
 	resolve("artifacts.dir", &inv.Artifacts.Dir)
-	resolve("ssh.identityFile", &inv.SSH.IdentityFile)
-	resolve("ssh.knownHosts", &inv.SSH.KnownHosts)
+	resolveSSH := func(path string, ssh *SSH) {
+		resolve(path+".identityFile", &ssh.IdentityFile)
+		resolve(path+".knownHosts", &ssh.KnownHosts)
+		if ssh.Config != "none" {
+			resolve(path+".config", &ssh.Config)
+		}
+	}
+	resolveSSH("ssh", &inv.SSH)
 	for _, h := range inv.places(src) {
-		resolve(h.path+".ssh.identityFile", &h.SSH.IdentityFile)
-		resolve(h.path+".ssh.knownHosts", &h.SSH.KnownHosts)
+		resolveSSH(h.path+".ssh", &h.SSH)
 	}
 }
 

@@ -108,8 +108,8 @@ func TestSchema_HasDescriptionsAndDefaults(t *testing.T) {
 	if p := schema.Properties["cluster"]; p.Default != "kubernetes" || p.Description == "" {
 		t.Errorf("cluster is %v", p)
 	}
-	if p := schema.Defs["SSH"].Properties["port"]; p.Default != 22.0 {
-		t.Errorf("ssh.port is %v", p)
+	if p := schema.Defs["Registry"].Properties["port"]; p.Default != 5000.0 {
+		t.Errorf("registry.port is %v", p)
 	}
 	if p := schema.Defs["Kubernetes"].Properties["version"]; p.Default != "1.36.3" {
 		t.Errorf("kubernetes.version is %v", p)

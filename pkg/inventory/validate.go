@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 )
 
 // checker validates what was decoded. It reads the values and the places of
@@ -18,7 +17,7 @@ func (c checker) check() {
 	c.checkText("cluster", c.inv.Cluster, isLabel,
 		"is not a cluster name", "write lower-case letters, digits and -, at most 63, such as kubernetes")
 	c.checkHosts()
-	c.checkSSH("ssh", c.inv.SSH, true)
+	c.checkSSH("ssh", c.inv.SSH)
 	c.checkVersion()
 	c.checkRanges()
 	c.checkFlannel()
@@ -47,19 +46,6 @@ func (c checker) refuseKey(path, hint, format string, args ...any) {
 func (c checker) checkText(path, text string, valid func(string) bool, message, hint string) {
 	if !valid(text) {
 		c.refuse(path, hint, "%s %s", quote(text), message)
-	}
-}
-
-// checkSSH reports settings of ssh; those that a host does not override may be
-// empty.
-func (c checker) checkSSH(path string, ssh SSH, complete bool) {
-	if ssh.User != "" || complete {
-		c.checkText(path+".user", ssh.User, isUserName,
-			"is not a user name", "write letters, digits and . _ -, at most 32, not beginning with -")
-	}
-	const longest = 10 * time.Minute
-	if t := ssh.ConnectTimeout; t < 0 || t > longest || (t == 0 && c.given(path+".connectTimeout")) {
-		c.refuse(path+".connectTimeout", "write one above 0s and up to 10m, such as 10s", "%s is no useful timeout", t)
 	}
 }
 

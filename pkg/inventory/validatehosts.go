@@ -40,7 +40,7 @@ func (c checker) checkHost(h placedHost) {
 		c.refuse(at, "write the address that the other hosts reach it by", "%s is an unspecified, loopback, link-local, multicast or reserved address", a)
 	}
 	c.checkHostName(h)
-	c.checkSSH(h.path+".ssh", h.SSH, false)
+	c.checkSSH(h.path+".ssh", h.SSH)
 	c.checkComponents(h.path+".components", h.Components)
 }
 
@@ -112,7 +112,7 @@ func (c checker) whereIs(h placedHost, key string) string {
 }
 
 func (c checker) sameSettings(a, b Host) bool {
-	return c.inv.SSHOf(a) == c.inv.SSHOf(b) && reflect.DeepEqual(c.inv.ComponentsOf(a), c.inv.ComponentsOf(b))
+	return reflect.DeepEqual(c.inv.SSHOf(a), c.inv.SSHOf(b)) && reflect.DeepEqual(c.inv.ComponentsOf(a), c.inv.ComponentsOf(b))
 }
 
 // clusterPorts are the ports that the cluster's programs listen on, sorted.
@@ -132,7 +132,7 @@ func clusterPorts() []uint16 {
 func (c checker) checkRegistryPort() {
 	registry := c.inv.Registry
 	const at = "registry.port"
-	if registry.Port == c.inv.SSHOf(registry.Host).Port {
+	if registry.Port == c.inv.SSHPort(registry.Host) {
 		c.refuse(at, "write another one, such as 5000", "%d is the port of the host's ssh", registry.Port)
 		return
 	}

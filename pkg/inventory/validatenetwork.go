@@ -105,7 +105,7 @@ func (c checker) checkNodePorts() {
 		c.refuse(nodePortsPath, nodePortsHint, "%s contains port %d of the cluster's own programs", ports, clusterPorts()[i])
 	}
 	c.checkOutsideNodePorts("registry.port", c.inv.Registry.Port, "the registry's port")
-	c.checkOutsideNodePorts("ssh.port", c.inv.SSH.Port, "the port of ssh")
+	c.checkOutsideNodePorts("ssh.port", c.inv.SSHPort(Host{}), "the port of ssh")
 	for _, h := range c.inv.places(c.source) {
 		c.checkOutsideNodePorts(h.path+".ssh.port", h.SSH.Port, "the ssh port of "+h.path)
 	}

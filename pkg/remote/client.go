@@ -16,15 +16,17 @@ import (
 // Client is a connection to one host, safe for concurrent use. Its methods return when their context ends; the work that
 // is left over, such as telling the host to stop, has ended when Close returns.
 type Client struct {
-	target   Target
-	log      *slog.Logger
-	counters *counters
-	conn     *ssh.Client
-	wire     *wire
-	slots    chan struct{} // one per command, see maxSessions
-	running  atomic.Int64  // commands that have a session
-	staging  staging
-	work     sync.WaitGroup // background goroutines, guarded by mu against a late Add
+	login       login
+	log         *slog.Logger
+	counters    *counters
+	secrets     *secrets
+	conn        *ssh.Client
+	wire        *wire
+	slots       chan struct{} // one per command, see maxSessions
+	running     atomic.Int64  // commands that have a session
+	staging     staging
+	work        sync.WaitGroup // background goroutines, guarded by mu against a late Add
+	terminating sync.WaitGroup // commands that are being ended on the host
 
 	done chan struct{} // closed when the connection has ended, after cause is set
 
@@ -50,11 +52,12 @@ const (
 // errClosed is the cause when Close ended the connection.
 var errClosed = errors.New("the connection was closed")
 
-func newClient(d *Dialer, target Target, wire *wire, conn *ssh.Client) *Client {
+func newClient(d *Dialer, l login, wire *wire, conn *ssh.Client) *Client {
 	c := &Client{
-		target:   target,
-		log:      d.options.Logger.With("host", target.Name),
+		login:    l,
+		log:      d.options.Logger.With("host", l.Name),
 		counters: &d.counters,
+		secrets:  d.secrets,
 		conn:     conn,
 		wire:     wire,
 		slots:    make(chan struct{}, maxSessions),
@@ -64,7 +67,7 @@ func newClient(d *Dialer, target Target, wire *wire, conn *ssh.Client) *Client {
 		c.end(fmt.Errorf("the host ended the connection: %w", conn.Wait()))
 		close(c.done)
 	}()
-	go c.keepAlive(d.options.KeepAlive)
+	go c.keepAlive(l.KeepAlive, l.keepAliveCount)
 	return c
 }
 
@@ -93,7 +96,7 @@ func (c *Client) session(ctx context.Context) (*ssh.Session, error) {
 }
 
 // Target returns how the host is reached, with defaults filled in.
-func (c *Client) Target() Target { return c.target }
+func (c *Client) Target() Target { return c.login.Target }
 
 // begin runs f in the background until Close; it refuses when Close has been called.
 func (c *Client) begin(f func()) error {
@@ -148,7 +151,7 @@ const (
 // keepAlive ends the connection when the host falls silent: after an interval without a byte it is asked for a sign of
 // life, and after two more without an answer it is given up. Anything it sends counts, as with ServerAliveInterval of
 // ssh_config(5), so that a slow link full of data is not taken for a dead one.
-func (c *Client) keepAlive(interval time.Duration) {
+func (c *Client) keepAlive(interval time.Duration, count int) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	answered := make(chan struct{}, 1)
@@ -164,8 +167,8 @@ func (c *Client) keepAlive(interval time.Duration) {
 			last, misses = now, 0
 			continue
 		}
-		if misses++; misses >= keepAliveMisses {
-			c.end(fmt.Errorf("the host has not answered for %v, it is down, frozen or cut off", keepAliveMisses*interval))
+		if misses++; misses >= count {
+			c.end(fmt.Errorf("the host has not answered for %v, it is down, frozen or cut off", time.Duration(count)*interval))
 			return
 		}
 		select {
@@ -179,7 +182,7 @@ func (c *Client) keepAlive(interval time.Duration) {
 	}
 }
 
-// Close removes the uploaded files and ends the connection. It takes a few seconds at most, also when the host is gone.
+// Close removes the uploaded files and ends the connection. It takes ten seconds at most, also when the host is gone.
 // Commands that are still running are ended; they fail.
 func (c *Client) Close() error {
 	c.mu.Lock()
@@ -195,20 +198,36 @@ func (c *Client) Close() error {
 		c.work.Wait()
 		close(idle)
 	}()
-	grace := time.AfterFunc(closeGrace, func() { c.end(errClosed) })
+	grace := time.AfterFunc(closeGrace+terminateTimeout, func() { c.end(errClosed) })
 	select { // what was cancelled tidies up after itself; only then is the directory at rest
 	case <-idle:
 	case <-c.done:
 	case <-time.After(idleGrace):
 	}
-	err := c.staging.remove()
+	c.terminating.Wait()
+	err := c.staging.remove(c)
 	grace.Stop()
 	lost := c.lost()
 	c.end(errClosed)
 	<-idle
 	<-c.done
 	if err != nil && (lost == nil || errors.Is(lost, errClosed)) {
-		return fmt.Errorf("close the connection to %s: %w", c.target, err)
+		return fmt.Errorf("close the connection to %s: %w", c.login, err)
+	}
+	return nil
+}
+
+// runAlone runs a command while the connection is being closed, when nobody else can any more.
+func (c *Client) runAlone(cmd Command) error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	line, err := cmd.line(c.login.User, false)
+	if err != nil {
+		return err
+	}
+	p := newProcess(cmd)
+	if err := c.exec(ctx, line, "", p, func() {}); err != nil {
+		return c.commandError(cmd, p, err)
 	}
 	return nil
 }

@@ -2,11 +2,13 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -28,9 +30,15 @@ type Command struct {
 	// Stdout gets what the program writes; nil collects it in Result.Stdout, up to 64 MiB.
 	Stdout io.Writer
 
-	Privileged bool // run as root: with sudo, unless the login is root
+	Privileged bool // run as root: with sudo or doas, unless the login is root
 	Secret     bool // what the program writes to Stdout is never part of an error
+
+	// Timeout ends a command that takes longer; 0 is the target's CommandTimeout, [Unlimited] none.
+	Timeout time.Duration
 }
+
+// Unlimited is the Timeout of a command that runs as long as it is wanted.
+const Unlimited time.Duration = -1
 
 // Result is what a command wrote.
 type Result struct {
@@ -66,14 +74,11 @@ func shorten(text string, limit int) string {
 }
 
 // line returns the command line for a login as user.
-func (c Command) line(user string) (string, error) {
+func (c Command) line(user string, withPassword bool) (string, error) {
 	if len(c.Args) == 0 || c.Args[0] == "" {
 		return "", errors.New("the command has no program")
 	}
-	args := c.Args
-	if c.needsSudo(user) {
-		args = append([]string{"sudo", "-n", "--"}, args...)
-	}
+	args := c.wrapped(user, withPassword)
 	words := make([]string, len(args))
 	for i, arg := range args {
 		word, err := Quote(arg)
@@ -92,22 +97,62 @@ func (c Command) line(user string) (string, error) {
 // Run runs a command and waits for its end. Unless it ends with status 0 the error is a [*CommandError]. The result is
 // filled in either way, as far as the command got.
 //
-// When ctx ends, Run tells the host to terminate the command (SIGTERM, and the closing of its pipes) and returns at once,
-// with the cause of ctx in the error; Stdin and Stdout are not used any more then. OpenSSH passes the signal on only for
-// logins other than root: as root, a command that neither reads nor writes goes on to its own end.
+// When ctx or the command's time ends, Run returns at once, with the cause in the error; Stdin and Stdout are not used any
+// more then. The command is ended on the host, with all that it started: SIGTERM, and SIGKILL after two seconds, to its
+// process group. Close waits for that.
+//
+// A command that needs sudo's password asks the operator for it, once per run and login.
 func (c *Client) Run(ctx context.Context, cmd Command) (Result, error) {
-	line, err := cmd.line(c.target.User)
-	if err != nil {
-		return Result{}, c.commandError(cmd, &process{}, err)
+	timeout := cmp.Or(cmd.Timeout, c.login.CommandTimeout)
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it did not end within %v: %w", timeout, context.DeadlineExceeded))
+		defer cancel()
 	}
+	result, p, err := c.tryAsRoot(ctx, cmd)
+	if err != nil {
+		return result, c.commandError(cmd, p, err)
+	}
+	return result, nil
+}
+
+// tryAsRoot runs a command, and once more with a password where sudo refused to begin it without.
+func (c *Client) tryAsRoot(ctx context.Context, cmd Command) (Result, *process, error) {
+	secret := Secret{SudoPassword, c.login.User}
+	password, _, known := c.secrets.look(secret)
+	if known || !cmd.needsRoot(c.login.User) {
+		return c.try(ctx, cmd, password)
+	}
+	again := cmd
+	if cmd.Stdin != nil {
+		var sent bytes.Buffer
+		again.Stdin = io.MultiReader(&sent, cmd.Stdin)
+		cmd.Stdin = io.TeeReader(cmd.Stdin, &sent)
+	}
+	result, p, err := c.try(ctx, cmd, "")
+	if err == nil || p.start.hasBegun() || !wantsPassword(string(result.Stderr)) {
+		return result, p, err
+	}
+	if password, noPassword := c.secrets.get(ctx, secret, nil); noPassword == nil {
+		return c.try(ctx, again, password)
+	}
+	return result, p, err
+}
+
+// try runs a command once. Without a password for sudo, one that needs it has not begun when it fails.
+func (c *Client) try(ctx context.Context, cmd Command, password string) (Result, *process, error) {
 	var collected *bytes.Buffer
 	p := newProcess(cmd)
 	if cmd.Stdout == nil {
 		collected = &bytes.Buffer{}
 		p.stdout.w = &limitedWriter{collected, maxStdout}
 	}
+	line, err := cmd.line(c.login.User, password != "")
+	if err != nil {
+		return Result{}, p, err
+	}
 	start := time.Now()
-	err = c.await(ctx, func() error { return c.run(ctx, line, p) })
+	err = c.await(ctx, func() error { return c.run(ctx, cmd, line, password, p) })
 	p.stop()
 	var result Result
 	if collected != nil {
@@ -115,14 +160,11 @@ func (c *Client) Run(ctx context.Context, cmd Command) (Result, error) {
 	}
 	result.Stderr = p.stderr.tail
 	c.log.DebugContext(ctx, "ssh exec", "command", cmd.String(), "duration", time.Since(start), "error", err)
-	if err != nil {
-		return result, c.commandError(cmd, p, err)
-	}
-	return result, nil
+	return result, p, err
 }
 
-// run runs a command line from the opening of its session to its end.
-func (c *Client) run(ctx context.Context, line string, p *process) error {
+// run runs a command line when its turn has come, and sees to its end when it is not wanted any more.
+func (c *Client) run(ctx context.Context, cmd Command, line, password string, p *process) error {
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
@@ -131,17 +173,24 @@ func (c *Client) run(ctx context.Context, line string, p *process) error {
 	case <-c.done:
 		return c.lost()
 	}
+	c.running.Add(1)
+	defer c.running.Add(-1)
+	return c.exec(ctx, line, password, p, func() { c.terminate(cmd, p.start) }) //nolint:contextcheck // it is what is done when ctx has ended
+}
+
+// exec runs a command line from the opening of its session to its end. When ctx ends first, terminate is called before the
+// session is closed.
+func (c *Client) exec(ctx context.Context, line, password string, p *process, terminate func()) error {
 	session, err := c.session(ctx)
 	if err != nil {
 		return err
 	}
-	c.running.Add(1)
-	defer c.running.Add(-1)
 	defer session.Close() //nolint:errcheck // it is closed already, unless the start failed
-	p.kill = func() {
+	p.kill = sync.OnceFunc(func() {
 		_ = session.Signal(ssh.SIGTERM)
+		terminate()
 		_ = session.Close()
-	}
+	})
 	killed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(killed)
@@ -157,13 +206,14 @@ func (c *Client) run(ctx context.Context, line string, p *process) error {
 		return fmt.Errorf("open stdin: %w", err)
 	}
 	p.stdout.broken, p.stderr.broken = p.kill, p.kill
-	session.Stdout, session.Stderr = &p.stdout, &p.stderr
+	session.Stdout, session.Stderr = &p.stdout, p.start
 	c.counters.execs.Add(1)
 	if err := session.Start(line); err != nil {
 		return startError(err)
 	}
-	go p.feed(stdin)
+	go p.feed(stdin, password)
 	err = session.Wait()
+	p.start.finish()
 	if local := p.localError(); local != nil {
 		return local
 	}
@@ -181,7 +231,7 @@ func startError(err error) error {
 // commandError completes err, which is how the command ended.
 func (c *Client) commandError(cmd Command, p *process, err error) *CommandError {
 	failure := &CommandError{
-		Host: c.target.Name, Command: cmd.String(), Status: -1,
+		Host: c.login.Name, Command: cmd.String(), Status: -1,
 		Stdout: lastLines(p.stdout.tail), Stderr: lastLines(p.stderr.tail),
 	}
 	if cmd.Secret {
@@ -195,8 +245,8 @@ func (c *Client) commandError(cmd Command, p *process, err error) *CommandError 
 	} else {
 		failure.Err = err
 	}
-	if cmd.needsSudo(c.target.User) {
-		failure.Hint = sudoHint(c.target.User, failure.Status, failure.Stderr)
+	if cmd.needsRoot(c.login.User) && !p.start.hasBegun() {
+		failure.Hint = sudoHint(c.login.User, failure.Status, failure.Stderr)
 	}
 	return failure
 }

@@ -316,21 +316,6 @@ func TestRun_StaysWithinMaxSessions(t *testing.T) {
 	}
 }
 
-func TestRun_PrivilegedCommands(t *testing.T) {
-	server, dialer := start(t)
-	target := server.Target()
-	root := dial(t, dialer, target)
-	target.User = "admin"
-	admin := dial(t, dialer, target)
-	cmd := remote.Command{Args: []string{"echo", "a b"}, Privileged: true}
-	_, _ = root.Run(t.Context(), cmd)
-	_, _ = admin.Run(t.Context(), cmd)
-	want := []string{"echo 'a b'", "sudo -n -- echo 'a b'"}
-	if got := server.Execs(); !slices.Equal(got, want) {
-		t.Errorf("ran %q, want %q", got, want)
-	}
-}
-
 func TestRun_SudoFailuresAreExplained(t *testing.T) {
 	for _, c := range []struct {
 		says   string

@@ -1,56 +1,46 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
-	"net/netip"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/kevinburke/ssh_config"
 )
-
-// Target is how one host is reached. Everything but Address has a default.
-type Target struct {
-	Name           string         // for messages; default: the address
-	Address        netip.AddrPort // port 0 means 22
-	User           string         // default: root
-	IdentityFile   string         // private key; default: the agent's keys, then ~/.ssh/id_rsa, id_ecdsa and id_ed25519
-	KnownHosts     string         // default: ~/.ssh/known_hosts
-	ConnectTimeout time.Duration  // for connecting and logging in, retries included; default: 10 s
-}
-
-// String names the host for error messages.
-func (t Target) String() string {
-	if t.Name == "" || t.Name == t.Address.Addr().String() {
-		return fmt.Sprintf("%s@%s", t.User, t.Address)
-	}
-	return fmt.Sprintf("%s (%s@%s)", t.Name, t.User, t.Address)
-}
 
 // Options are what a Dialer needs from its surroundings. It reads no environment variables itself.
 type Options struct {
-	Agent     string        // path of the agent's socket, usually $SSH_AUTH_SOCK; "" is no agent
-	Home      string        // home directory of the operator, for ~ in paths and for the default files
-	Logger    *slog.Logger  // gets debug messages; nil discards them
-	KeepAlive time.Duration // how long a connection may be silent before the host is asked; default: 5 s
+	Agent   string       // path of the agent's socket, usually $SSH_AUTH_SOCK; "" is no agent
+	Home    string       // home directory of the operator, for ~ in paths and for the default files
+	Configs []string     // ssh_config files, the operator's before the system's; those that don't exist are passed over
+	Logger  *slog.Logger // gets debug messages; nil discards them
+
+	// Ask asks the operator for a secret, or gives it from where it was put. attempt is 0, and more when what came before
+	// was wrong. It returns when ctx ends. [ErrNoSecret] says that there is nobody to ask; nil always says that.
+	Ask func(ctx context.Context, secret Secret, attempt int) (string, error)
 }
 
 // Dialer opens connections. It reads each key file, each known_hosts file and the agent's list of keys once, however
-// many hosts there are, and is safe for concurrent use.
+// many hosts there are, asks for each secret once, and is safe for concurrent use.
 type Dialer struct {
 	options    Options
 	counters   counters
+	ctx        context.Context //nolint:containedctx // ends with Close, for what belongs to no single Dial
+	cancel     context.CancelFunc
 	keyFile    func(path string) (keyFile, error)
 	knownHosts func(path string) (*knownHosts, error)
+	configFile func(path string) (*ssh_config.Config, error)
 	agentKeys  func() ([]identity, error)
-	defaults   func() (*identities, error)
+	secrets    *secrets
+	lockedKeys sync.Map // path → *lockedKey
 	agent      agentConn
+	jumps      jumps
 	work       sync.WaitGroup // handshakes that Dial no longer waits for
 }
 
@@ -64,28 +54,20 @@ type Counts struct {
 
 type counters struct{ connections, execs, uploads, tunnels atomic.Int64 }
 
-const (
-	defaultUser           = "root"
-	defaultPort           = 22
-	defaultConnectTimeout = 10 * time.Second
-	defaultKeepAlive      = 5 * time.Second
-)
-
-// NewDialer returns a Dialer; Close releases its connection to the agent.
+// NewDialer returns a Dialer; Close releases what it holds.
 func NewDialer(options Options) *Dialer {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
-	}
-	if options.KeepAlive <= 0 {
-		options.KeepAlive = defaultKeepAlive
 	}
 	d := &Dialer{
 		options:    options,
 		keyFile:    onceEach(readKeyFile),
 		knownHosts: onceEach(readKnownHosts),
+		configFile: onceEach(readConfig),
+		secrets:    newSecrets(options.Ask),
 	}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.agentKeys = sync.OnceValues(d.readAgent)
-	d.defaults = sync.OnceValues(d.readDefaults)
 	return d
 }
 
@@ -108,9 +90,11 @@ func (d *Dialer) Counts() Counts {
 	}
 }
 
-// Close releases the connection to the agent. Clients that are open stay open.
+// Close ends the connections to jump hosts and to the agent. Clients should be closed before: those behind a jump host
+// lose their connection.
 func (d *Dialer) Close() error {
-	err := d.agent.close()
+	d.cancel()
+	err := errors.Join(d.jumps.close(), d.agent.close())
 	d.work.Wait()
 	return err
 }
@@ -119,66 +103,54 @@ func (d *Dialer) Close() error {
 // refuses or drops the connection before authentication, as sshd does beyond its MaxStartups, Dial tries again for as
 // long as ConnectTimeout allows.
 func (d *Dialer) Dial(ctx context.Context, t Target) (*Client, error) {
-	t = d.withDefaults(t)
-	log := d.options.Logger.With("host", t.Name)
-	start := time.Now()
-	client, err := d.dial(ctx, t)
+	l, err := d.login(t, Target{})
 	if err != nil {
-		log.DebugContext(ctx, "ssh connect failed", "address", t.Address, "duration", time.Since(start), "error", err)
-		return nil, fmt.Errorf("connect to %s: %w", t, err)
+		return nil, fmt.Errorf("connect to %s: %w", cmp.Or(t.Name, t.Host), err)
 	}
-	d.counters.connections.Add(1)
-	log.DebugContext(ctx, "ssh connected", "address", t.Address, "user", t.User, "duration", time.Since(start))
+	client, err := d.connect(ctx, l, nil)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", l, err)
+	}
 	return client, nil
 }
 
-func (d *Dialer) withDefaults(t Target) Target {
-	if t.Address.Port() == 0 {
-		t.Address = netip.AddrPortFrom(t.Address.Addr(), defaultPort)
-	}
-	if t.Name == "" {
-		t.Name = t.Address.Addr().String()
-	}
-	if t.User == "" {
-		t.User = defaultUser
-	}
-	if t.KnownHosts == "" {
-		t.KnownHosts = "~/.ssh/known_hosts"
-	}
-	if t.ConnectTimeout <= 0 {
-		t.ConnectTimeout = defaultConnectTimeout
-	}
-	t.KnownHosts = d.expand(t.KnownHosts)
-	t.IdentityFile = d.expand(t.IdentityFile)
-	return t
-}
-
-// expand replaces a leading ~/ by the home directory, as ssh_config(5) does.
-func (d *Dialer) expand(path string) string {
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		return filepath.Join(d.options.Home, rest)
-	}
-	return path
-}
-
-func (d *Dialer) dial(ctx context.Context, t Target) (*Client, error) {
-	if !t.Address.IsValid() {
-		return nil, errors.New("it has no address")
-	}
-	timeout := fmt.Errorf("no success within %v: %w", t.ConnectTimeout, context.DeadlineExceeded)
-	ctx, cancel := context.WithTimeoutCause(ctx, t.ConnectTimeout, timeout)
-	defer cancel()
-	known, err := d.knownHosts(t.KnownHosts)
+// connect makes a connection; chain is as for via.
+func (d *Dialer) connect(ctx context.Context, l login, chain []string) (*Client, error) {
+	log := d.options.Logger.With("host", l.Name)
+	start := time.Now()
+	via, err := d.via(ctx, l, chain)
 	if err != nil {
 		return nil, err
 	}
-	ids, err := background(ctx, &d.work, func() (*identities, error) { return d.identities(t.IdentityFile) }, nil)
+	client, err := d.dial(ctx, l, via)
+	if err != nil {
+		log.DebugContext(ctx, "ssh connect failed", "address", l.address(), "duration", time.Since(start), "error", err)
+		return nil, err
+	}
+	d.counters.connections.Add(1)
+	log.DebugContext(ctx, "ssh connected", "address", l.address(), "user", l.User, "jump", l.Jump, "duration", time.Since(start))
+	return client, nil
+}
+
+func (d *Dialer) dial(ctx context.Context, l login, via *Client) (*Client, error) {
+	if l.Host == "" {
+		return nil, errors.New("it has no address")
+	}
+	timeout := fmt.Errorf("no success within %v: %w", l.ConnectTimeout, context.DeadlineExceeded)
+	ctx, patience := withPatience(ctx, l.ConnectTimeout, timeout)
+	defer patience.stop()
+	trust, err := d.trust(l)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := d.identities(ctx, l)
 	if err != nil {
 		return nil, err
 	}
 	for attempt := 1; ; attempt++ {
-		h := &handshake{target: t, known: known, identities: ids}
-		client, err := d.attempt(ctx, h)
+		h := &handshake{login: l, trust: trust}
+		h.auth = authentication{ctx: ctx, login: l, identities: ids, secrets: d.secrets, patience: patience}
+		client, err := d.attempt(ctx, h, via)
 		if err == nil {
 			return client, nil
 		}
@@ -188,14 +160,26 @@ func (d *Dialer) dial(ctx context.Context, t Target) (*Client, error) {
 		if ended := pause(ctx, attempt); ended != nil {
 			return nil, fmt.Errorf("%w: %w", attempts(err, attempt), ended)
 		}
-		d.options.Logger.DebugContext(ctx, "ssh connect again", "host", t.Name, "attempt", attempt+1, "error", err)
+		d.options.Logger.DebugContext(ctx, "ssh connect again", "host", l.Name, "attempt", attempt+1, "error", err)
 	}
 }
 
+// trust reads the known_hosts files of a login.
+func (d *Dialer) trust(l login) (*trust, error) {
+	t := &trust{pins: l.HostKeys, policy: l.HostKeyPolicy, algorithms: l.algorithms}
+	for _, path := range l.knownHosts {
+		file, err := d.knownHosts(path)
+		if err != nil {
+			return nil, err
+		}
+		t.files = append(t.files, file)
+	}
+	return t, nil
+}
+
 // attempt makes one connection.
-func (d *Dialer) attempt(ctx context.Context, h *handshake) (*Client, error) {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", h.target.Address.String())
+func (d *Dialer) attempt(ctx context.Context, h *handshake, via *Client) (*Client, error) {
+	conn, err := dialTCP(ctx, h.login, via)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("no answer to the TCP connection, the host may be down or a firewall drops it: %w", context.Cause(ctx))

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -221,7 +220,7 @@ func TestDial_NoKeyAtAll(t *testing.T) {
 	target := server.Target()
 	target.IdentityFile = ""
 	_, err := dialer.Dial(t.Context(), target)
-	mention(t, err, "no key to log in with", "SSH_AUTH_SOCK", "id_ed25519")
+	mention(t, err, "nothing to log in with as root", "SSH_AUTH_SOCK", "id_ed25519", "ssh-add")
 }
 
 func TestDial_HangingAgentEndsInTime(t *testing.T) {
@@ -258,7 +257,7 @@ func TestDial_ManyHostsAtOnce(t *testing.T) {
 }
 
 func TestDial_WithoutAddress(t *testing.T) {
-	_, err := newDialer(t, remote.Options{}).Dial(t.Context(), remote.Target{Name: "n", Address: netip.AddrPort{}})
+	_, err := newDialer(t, remote.Options{}).Dial(t.Context(), remote.Target{Name: "n"})
 	mention(t, err, "has no address")
 }
 

@@ -2,7 +2,7 @@ package remote
 
 import (
 	"fmt"
-	"net/netip"
+	"net"
 	"strings"
 	"unicode"
 )
@@ -48,11 +48,11 @@ func (e *CommandError) Error() string {
 // Unwrap returns the reason for a missing exit status.
 func (e *CommandError) Unwrap() error { return e.Err }
 
-// AuthError says that a host refused every key.
+// AuthError says that a host refused every way to log in.
 type AuthError struct {
 	User    string   // the login
-	Offered []string // what was tried: origin, type and fingerprint of each key
-	Skipped []string // what was not, and why: no agent, a file that does not exist
+	Offered []string // what was tried: origin, type and fingerprint of each key, where a password came from
+	Skipped []string // what was not, and why: no agent, a file that does not exist, nobody to ask for a password
 	Accepts []string // the methods of RFC 4252 that the host allows, such as "publickey", as far as it said
 	Err     error    // what the protocol said
 }
@@ -60,14 +60,22 @@ type AuthError struct {
 // Error lists what was offered, what was not and why, and the next step.
 func (e *AuthError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "the host refused the login of %s", e.User)
+	if len(e.Offered) == 0 {
+		fmt.Fprintf(&b, "there is nothing to log in with as %s", e.User)
+	} else {
+		fmt.Fprintf(&b, "the host refused the login of %s", e.User)
+	}
 	list(&b, "offered", e.Offered)
 	list(&b, "not offered", e.Skipped)
 	if len(e.Accepts) > 0 {
 		fmt.Fprintf(&b, "\n  the host accepts: %s", strings.Join(e.Accepts, ", "))
 	}
-	if len(e.Offered) > maxOffered {
+	switch {
+	case len(e.Offered) > maxOffered:
 		b.WriteString("\n  sshd gives up after a few keys (MaxAuthTries): name the right one as identity file")
+	case len(e.Offered) == 0:
+		b.WriteString("\n  name an identity file, load a key into an agent (ssh-add), or give a password")
+		return b.String()
 	}
 	fmt.Fprintf(&b, "\n  add one of these keys to ~/.ssh/authorized_keys of %s on the host, or name another identity file", e.User)
 	return b.String()
@@ -95,13 +103,15 @@ type KnownKey struct {
 
 // HostKeyError says that the key a host showed is not the one it is known by: unknown, changed, revoked or badly certified.
 type HostKeyError struct {
-	Address     netip.AddrPort
-	File        string // the known_hosts file that was consulted
+	Address     string // host:port
+	File        string // the known_hosts file that the operator owns
 	Missing     bool   // File does not exist
 	Type        string // of the key that the host showed
 	Fingerprint string // SHA256:… of that key
 	Known       []KnownKey
+	Pinned      []Pin     // the keys that the inventory names, of which this is none
 	Revoked     *KnownKey // the @revoked line that names the shown key
+	Unread      []string  // lines of known_hosts, as file:line, that could not be read
 	Err         error     // what is wrong with the certificate
 }
 
@@ -114,15 +124,34 @@ func (e *HostKeyError) Error() string {
 			shown, e.Revoked.File, e.Revoked.Line)
 	case e.Err != nil:
 		return fmt.Sprintf("%s, whose certificate is not valid: %v", shown, e.Err)
+	case len(e.Pinned) > 0:
+		return e.unpinned(shown)
 	case len(e.Known) > 0:
 		return e.changed(shown)
 	}
+	return e.unknown(shown)
+}
+
+func (e *HostKeyError) unknown(shown string) string {
 	why := e.File + " has no key for it"
 	if e.Missing {
 		why = "the known_hosts file " + e.File + " does not exist"
 	}
-	return fmt.Sprintf("%s, but %s\n  compare it with what `ssh-keygen -lf /etc/ssh/ssh_host_%s_key.pub` says on the host; if it is the same, trust it with\n  %s",
+	if len(e.Unread) > 0 {
+		why += fmt.Sprintf(" (%s can't be read)", strings.Join(e.Unread, ", "))
+	}
+	return fmt.Sprintf("%s, but %s\n  compare it with what `ssh-keygen -lf /etc/ssh/ssh_host_%s_key.pub` says on the host; if it is the same, trust it with\n  %s\n  or write it into the inventory, which `provision hostkeys scan` helps with",
 		shown, why, keyscanType(e.Type), e.trustCommand())
+}
+
+func (e *HostKeyError) unpinned(shown string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, but the inventory says", shown)
+	for _, pin := range e.Pinned {
+		fmt.Fprintf(&b, "\n  %s", pin)
+	}
+	b.WriteString("\n  someone may be listening in; if the host was reinstalled, write its new key under hostKeys (`provision hostkeys scan` shows it)")
+	return b.String()
 }
 
 func (e *HostKeyError) changed(shown string) string {
@@ -137,8 +166,8 @@ func (e *HostKeyError) changed(shown string) string {
 }
 
 func (e *HostKeyError) trustCommand() string {
-	return fmt.Sprintf("ssh-keyscan -t %s -p %d %s >> %s",
-		keyscanType(e.Type), e.Address.Port(), e.Address.Addr(), quoteForPeople(e.File))
+	host, port, _ := net.SplitHostPort(e.Address)
+	return fmt.Sprintf("ssh-keyscan -t %s -p %s %s >> %s", keyscanType(e.Type), port, quoteForPeople(host), quoteForPeople(e.File))
 }
 
 // Unwrap returns what is wrong with the certificate, if that is the reason.

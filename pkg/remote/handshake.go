@@ -17,14 +17,13 @@ import (
 
 // handshake is one attempt to log in: key exchange, host key, authentication. Its fields tell afterwards how far it came.
 type handshake struct {
-	target     Target
-	known      *knownHosts
-	identities *identities
-	wire       *wire // nil: TCP did not connect
+	login login
+	trust *trust
+	auth  authentication
+	wire  *wire // nil: TCP did not connect
 
-	stage   atomic.Int32 // a stage: how far it came
-	keyErr  error        // what is wrong with the host key; set in stageKeyExchange
-	accepts []string     // authentication methods that the host allows; set in stageAuth
+	stage  atomic.Int32 // a stage: how far it came
+	keyErr error        // what is wrong with the host key; set in stageKeyExchange
 }
 
 const (
@@ -56,7 +55,7 @@ func algorithms() ssh.Config {
 // run makes a Client of the TCP connection; it closes the connection when it fails or ctx ends first.
 func (h *handshake) run(ctx context.Context, d *Dialer) (*Client, error) {
 	stop := context.AfterFunc(ctx, func() { _ = h.wire.Close() })
-	conn, channels, requests, err := ssh.NewClientConn(h.wire, h.target.Address.String(), h.config())
+	conn, channels, requests, err := ssh.NewClientConn(h.wire, h.login.address(), h.config())
 	if !stop() && err == nil {
 		_ = conn.Close()
 		err = context.Cause(ctx)
@@ -64,28 +63,28 @@ func (h *handshake) run(ctx context.Context, d *Dialer) (*Client, error) {
 	if err != nil {
 		return nil, h.explain(ctx, err)
 	}
-	return newClient(d, h.target, h.wire, ssh.NewClient(conn, channels, requests)), nil
+	return newClient(d, h.login, h.wire, ssh.NewClient(conn, channels, requests)), nil
 }
 
 func (h *handshake) config() *ssh.ClientConfig {
+	address := h.login.address()
 	return &ssh.ClientConfig{
 		Config:            algorithms(),
-		User:              h.target.User,
-		Auth:              []ssh.AuthMethod{ssh.PublicKeysCallback(h.identities.signers)},
-		HostKeyAlgorithms: h.known.algorithms(h.target.Address),
+		User:              h.login.User,
+		Auth:              h.auth.methods(),
+		HostKeyAlgorithms: h.trust.offer(address),
 		ClientVersion:     clientVersion,
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
 			if h.stage.Load() == stageKeyExchange { // later calls are from rekeying
-				h.keyErr = h.known.check(h.target.Address, key, time.Now())
+				h.keyErr = h.trust.check(address, key, time.Now())
 				h.stage.Store(stageHostKey)
 				return h.keyErr
 			}
-			return h.known.check(h.target.Address, key, time.Now())
+			return h.trust.check(address, key, time.Now())
 		},
 		AuthCallback: func(auth *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
-			h.accepts = auth.AllowedMethods
 			h.stage.Store(stageAuth)
-			return nil, nil
+			return h.auth.next(auth)
 		},
 	}
 }
@@ -99,9 +98,7 @@ func (h *handshake) explain(ctx context.Context, err error) error {
 	case h.keyErr != nil:
 		return h.keyErr
 	case stage == stageAuth && !isDropped(err):
-		return &AuthError{
-			User: h.target.User, Offered: h.identities.offered(), Skipped: h.identities.skipped, Accepts: h.accepts, Err: err,
-		}
+		return h.auth.refused(err)
 	case h.wire.received.Load() > 0 && !h.wire.speaksSSH():
 		return fmt.Errorf("the server is no SSH server or turns us away, it says %q: %w", h.wire.greeting(), err)
 	case isDropped(err):
@@ -138,7 +135,9 @@ const maxRefusals = 4
 // that says so; other text than that is from another kind of server.
 func (h *handshake) mayRetry(err error, attempt int) bool {
 	if h.wire == nil {
-		return attempt < maxRefusals && errors.Is(err, syscall.ECONNREFUSED)
+		refused := (*ssh.OpenChannelError)(nil)
+		behindJump := errors.As(err, &refused) && refused.Reason == ssh.ConnectionFailed
+		return attempt < maxRefusals && (errors.Is(err, syscall.ECONNREFUSED) || behindJump)
 	}
 	passes := h.wire.received.Load() == 0 || h.wire.speaksSSH() || strings.Contains(h.wire.greeting(), "MaxStartups")
 	return passes && h.stage.Load() == stageKeyExchange && isDropped(err)

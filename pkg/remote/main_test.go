@@ -45,9 +45,10 @@ const keepAlive = 250 * time.Millisecond
 // connectAlert returns a client that notices soon when its server freezes.
 func connectAlert(t *testing.T) (*remote.Client, *sshtest.Server) {
 	t.Helper()
-	server, _ := start(t)
-	dialer := newDialer(t, remote.Options{KeepAlive: keepAlive})
-	return dial(t, dialer, server.Target()), server
+	server, dialer := start(t)
+	target := server.Target()
+	target.KeepAlive = keepAlive
+	return dial(t, dialer, target), server
 }
 
 func dial(t testing.TB, dialer *remote.Dialer, target remote.Target) *remote.Client {

@@ -69,7 +69,7 @@ func startOpenSSH(t testing.TB, knownType string, settings ...string) remote.Tar
 		t.Fatal(err)
 	}
 	return remote.Target{
-		Name: "openssh", Address: address, User: me.Username,
+		Name: "openssh", Host: address.Addr().String(), Port: address.Port(), User: me.Username,
 		IdentityFile: filepath.Join(dir, "id"), KnownHosts: filepath.Join(dir, "known_hosts"),
 	}
 }
@@ -141,14 +141,14 @@ func TestOpenSSH_CommandUploadTunnel(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			data := randomBytes(10 << 20)
-			file, err := client.Upload(t.Context(), "binary", int64(len(data)), bytes.NewReader(data), nil)
+			file, err := client.Upload(t.Context(), remote.File{Name: "binary", Size: int64(len(data)), Content: bytes.NewReader(data)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, data) {
 				t.Errorf("got %d bytes, %v", len(got), err)
 			}
-			tunnel, err := client.DialContext(t.Context(), "tcp", target.Address.String())
+			tunnel, err := client.DialContext(t.Context(), "tcp", net.JoinHostPort(target.Host, strconv.Itoa(int(target.Port))))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -220,7 +220,7 @@ func TestOpenSSH_MaxSessions(t *testing.T) {
 func manyCommands(t *testing.T, target remote.Target) {
 	t.Helper()
 	client := dial(t, newDialer(t, remote.Options{}), target)
-	if _, err := client.Upload(t.Context(), "f", 1, strings.NewReader("x"), nil); err != nil {
+	if _, err := client.Upload(t.Context(), remote.File{Name: "f", Size: 1, Content: strings.NewReader("x")}); err != nil {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
@@ -234,29 +234,68 @@ func manyCommands(t *testing.T, target remote.Target) {
 	all.Wait()
 }
 
-// sshd passes signals on only for logins other than root; a command that reads or writes ends in any case, as its pipes
-// are closed.
-func TestOpenSSH_CancelEndsTheRemoteCommand(t *testing.T) {
+// sshd passes signals on only for logins other than root, and to one process: the whole group has to end, also what reads
+// and writes nothing and what ignores SIGTERM.
+func TestOpenSSH_CancelEndsTheRemoteCommandWithAllItStarted(t *testing.T) {
+	for name, script := range map[string]string{
+		"reads":           "echo $$; exec cat",
+		"has a child":     "sleep 1000 & echo $!; wait",
+		"ignores SIGTERM": "trap '' TERM; echo $$; while :; do sleep 0.1; done",
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := dial(t, newDialer(t, remote.Options{}), startOpenSSH(t, "ed25519"))
+			blocked, w := io.Pipe()
+			t.Cleanup(func() { _ = w.Close() })
+			var pid bytes.Buffer
+			started := &signalWriter{done: make(chan struct{})}
+			_, err := client.Run(cancelOn(t, started.done), remote.Command{
+				Args: []string{"sh", "-c", script}, Stdin: blocked, Stdout: multi(&pid, started),
+			})
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+			if err := client.Close(); err != nil {
+				t.Error(err)
+			}
+			number, err := strconv.Atoi(strings.TrimSpace(pid.String()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if runs(number) {
+				_ = syscall.Kill(number, syscall.SIGKILL)
+				t.Error("the command goes on after the connection was closed")
+			}
+		})
+	}
+}
+
+// runs tells whether a process is there and no zombie that nobody has asked after.
+func runs(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !bytes.Contains(stat, []byte(") Z "))
+}
+
+func TestOpenSSH_CommandThatTakesTooLong(t *testing.T) {
 	client := dial(t, newDialer(t, remote.Options{}), startOpenSSH(t, "ed25519"))
-	blocked, w := io.Pipe()
-	t.Cleanup(func() { _ = w.Close() })
-	var pid bytes.Buffer
-	started := &signalWriter{done: make(chan struct{})}
-	_, err := client.Run(cancelOn(t, started.done), remote.Command{
-		Args: []string{"sh", "-c", "echo $$; exec cat"}, Stdin: blocked, Stdout: multi(&pid, started),
-	})
-	if !errors.Is(err, context.Canceled) {
+	command := sh("sleep 1000")
+	command.Timeout = 50 * time.Millisecond
+	_, err := client.Run(t.Context(), command)
+	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
-	number, err := strconv.Atoi(strings.TrimSpace(pid.String()))
+	mention(t, err, "did not end within 50ms")
+}
+
+func TestOpenSSH_SocketTunnel(t *testing.T) {
+	client := dial(t, newDialer(t, remote.Options{}), startOpenSSH(t, "ed25519"))
+	path := serveSocket(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "hello") })
+	conn, err := client.DialContext(t.Context(), "unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); syscall.Kill(number, 0) == nil; {
-		if time.Now().After(deadline) {
-			_ = syscall.Kill(number, syscall.SIGKILL)
-			t.Fatal("the command goes on")
-		}
+	defer conn.Close()
+	if got, err := io.ReadAll(conn); err != nil || string(got) != "hello" {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 
@@ -308,7 +347,7 @@ func BenchmarkOpenSSH_Floor16Hosts(b *testing.B) {
 	defer reportCPU(b)()
 	for b.Loop() {
 		atOnce(b, func() error {
-			client, err := ssh.Dial("tcp", target.Address.String(), config)
+			client, err := ssh.Dial("tcp", net.JoinHostPort(target.Host, strconv.Itoa(int(target.Port))), config)
 			if err != nil {
 				return err
 			}
@@ -355,7 +394,7 @@ func BenchmarkOpenSSH_Upload(b *testing.B) {
 	client := dial(b, newDialer(b, remote.Options{}), startOpenSSH(b, "ed25519"))
 	b.SetBytes(size)
 	for b.Loop() {
-		file, err := client.Upload(b.Context(), "f", size, io.LimitReader(zeros{}, size), nil)
+		file, err := client.Upload(b.Context(), remote.File{Name: "f", Size: size, Content: io.LimitReader(zeros{}, size)})
 		if err != nil {
 			b.Fatal(err)
 		}

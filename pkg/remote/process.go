@@ -13,6 +13,7 @@ import (
 type process struct {
 	stdin          input
 	stdout, stderr output
+	start          *start
 	kill           func() // ends the command on the host; set before the streams run
 }
 
@@ -22,12 +23,19 @@ func newProcess(cmd Command) *process {
 		p.stdin.r = strings.NewReader("")
 	}
 	p.stdout.w, p.stderr.w = cmd.Stdout, io.Discard
+	p.start = newStart(&p.stderr)
 	return p
 }
 
 // feed sends stdin until its end. That the command does not want it, because it has ended or closed its stdin, is no
-// error. When the caller's reader fails the command is killed: it must not take half of its input for all of it.
-func (p *process) feed(w io.WriteCloser) {
+// error. When the caller's reader fails the command is killed: it must not take half of its input for all of it. With a
+// password for sudo nothing else is sent before the command has begun: whether sudo reads it is sudo's choice, and the
+// command must never see it.
+func (p *process) feed(w io.WriteCloser, password string) {
+	if password != "" && !p.start.answer(w, password) {
+		_ = w.Close()
+		return
+	}
 	if _, err := io.Copy(w, &p.stdin); err != nil && p.stdin.failed() != nil {
 		p.kill()
 		return

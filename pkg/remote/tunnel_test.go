@@ -53,10 +53,27 @@ func TestDialContext_Forbidden(t *testing.T) {
 	mention(t, err, "AllowTcpForwarding")
 }
 
-func TestDialContext_OnlyTCP(t *testing.T) {
+func TestDialContext_NoOtherNetwork(t *testing.T) {
 	client, _ := connect(t)
 	_, err := client.DialContext(t.Context(), "udp", "127.0.0.1:53")
-	mention(t, err, "not tcp")
+	mention(t, err, "neither tcp nor unix")
+}
+
+func TestDialContext_Socket(t *testing.T) {
+	client, _ := connect(t)
+	path := serveSocket(t, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
+	conn, err := client.DialContext(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "echo"); err != nil {
+		t.Fatal(err)
+	}
+	back := make([]byte, 4)
+	if _, err := io.ReadFull(conn, back); err != nil || string(back) != "echo" {
+		t.Errorf("got %q, %v", back, err)
+	}
 }
 
 func TestDialContext_FrozenHostEndsInTime(t *testing.T) {

@@ -2,74 +2,110 @@ package remote
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/pkg/sftp"
 )
 
-// Upload streams size bytes of r into a new file on the host and returns its path. The file lies in a directory that only
-// the login user can enter, made once per connection under /var/tmp and removed by Close; name is the end of its name,
-// for people. progress, if not nil, is called with the number of bytes that were sent since its last call, from one
-// goroutine at a time.
+// File is content to upload.
+type File struct {
+	// Name is the end of the file's name on the host, for people.
+	Name string
+	// Size is how many bytes Content has.
+	Size int64
+	// Sum is the SHA-256 of the content in hex, by which an upload that was cut short is found again and gone on with; ""
+	// is not known.
+	Sum string
+	// Content is read to its end, by one goroutine. A Read must not block for ever. Where it is an [io.Seeker], what the
+	// host has already is not read.
+	Content io.Reader
+	// Progress, if not nil, is called with the number of bytes that were sent since its last call, from one goroutine at a
+	// time; bytes that the host had already count too.
+	Progress func(n int64)
+}
+
+// Upload streams a file to the host and returns its path there. The file lies in a directory that only the login user can
+// enter, made once per connection under /var/tmp and removed by Close. Over a connection that breaks, a file with a Sum
+// stays there for a day, and the next upload of it goes on where this one ended.
 //
-// When ctx ends, Upload returns at once and the part that was sent is removed. A Read of r must not block for ever.
-func (c *Client) Upload(ctx context.Context, name string, size int64, r io.Reader, progress func(n int64)) (string, error) {
-	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
-		return "", fmt.Errorf("upload to %s: %q is not a plain file name", c.target.Name, name)
+// When ctx ends, Upload returns at once and the part that was sent is removed.
+func (c *Client) Upload(ctx context.Context, file File) (string, error) {
+	if file.Name == "" || file.Name == "." || file.Name == ".." || strings.ContainsAny(file.Name, "/\x00") || strings.ContainsAny(file.Sum, "/\x00") {
+		return "", fmt.Errorf("upload to %s: %q is not a plain file name", c.login.Name, file.Name)
 	}
 	start := time.Now()
 	c.counters.uploads.Add(1)
-	src := &source{r: r, left: size, progress: progress}
+	src := &source{r: file.Content, left: file.Size, progress: file.Progress}
 	in := &input{r: src}
-	file := ""
+	var place slot
 	err := c.await(ctx, func() error {
 		var err error
-		file, err = c.send(ctx, in, src, name)
-		return err
+		if place, err = c.staging.place(ctx, c, file); err != nil {
+			return err
+		}
+		return c.send(ctx, in, src, place, file)
 	})
 	in.stop()
-	c.log.DebugContext(ctx, "ssh upload", "name", name, "size", size, "duration", time.Since(start), "error", err)
+	log := c.log.With("name", file.Name, "size", file.Size, "duration", time.Since(start))
 	if err != nil {
-		return "", fmt.Errorf("upload %s to %s: %w", name, c.target.Name, err)
+		log.DebugContext(ctx, "ssh upload failed", "error", err)
+		return "", fmt.Errorf("upload %s to %s: %w", file.Name, c.login.Name, err)
 	}
-	return file, nil
+	log.DebugContext(ctx, "ssh upload", "resumed", place.size)
+	return place.path, nil
 }
 
-// send uploads src, read through in, as a new file in the staging directory.
-func (c *Client) send(ctx context.Context, in *input, src *source, name string) (string, error) {
-	client, file, err := c.staging.next(ctx, c, name)
-	if err != nil {
-		return "", err
+// send uploads src, read through in, to its place; what is there already is not sent again.
+func (c *Client) send(ctx context.Context, in *input, src *source, place slot, file File) error {
+	err := src.skip(place.size)
+	if err == nil {
+		err = place.append(ctx, place.path, place.size, in)
 	}
-	remote, err := client.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
-	if err != nil {
-		return "", fmt.Errorf("create %s: %w", file, err)
-	}
-	_, err = remote.ReadFromWithConcurrency(in, maxRequests)
 	switch {
 	case in.failed() != nil:
 		err = fmt.Errorf("read the source: %w", in.failed())
 	case err == nil && src.left != 0:
 		err = fmt.Errorf("read the source: it ended %d bytes early", src.left)
 	case err != nil:
-		err = fmt.Errorf("write %s: %w", file, err)
+		err = c.explainWrite(ctx, place.path, src.left, err)
+	case place.size > 0:
+		err = c.checkSum(ctx, place.path, file.Sum)
 	}
-	if closeErr := remote.Close(); err == nil && closeErr != nil {
-		err = fmt.Errorf("write %s: %w", file, closeErr)
+	if err != nil && c.lost() == nil {
+		_ = place.remove(context.WithoutCancel(ctx), place.path) // else Close removes it with the directory
 	}
+	return err
+}
+
+// checkSum tells whether a file that was uploaded in several parts is what it should be.
+func (c *Client) checkSum(ctx context.Context, file, sum string) error {
+	result, err := c.Run(ctx, Command{Args: []string{"sha256sum", "--", file}})
 	if err != nil {
-		_ = client.Remove(file) // else Close removes it with the directory
-		return "", err
+		return err
 	}
-	return file, nil
+	if got, _, _ := strings.Cut(string(result.Stdout), " "); strings.TrimPrefix(got, `\`) != sum {
+		return fmt.Errorf("what an earlier run had uploaded of it was damaged, and is removed: run again")
+	}
+	return nil
+}
+
+// explainWrite says that the disk is full, where that is why a file could not be written: SFTP says "failure".
+func (c *Client) explainWrite(ctx context.Context, file string, left int64, err error) error {
+	err = fmt.Errorf("write %s: %w", file, err)
+	if c.lost() != nil || ctx.Err() != nil {
+		return err
+	}
+	result, failed := c.Run(ctx, Command{Args: []string{"df", "-Pk", "--", stagingRoot}})
+	fields := strings.Fields(string(result.Stdout))
+	if failed == nil && len(fields) > 6 && left > 0 {
+		// The last line's fields are: file system, blocks, used, available, capacity, mount point; POSIX, df.
+		if available := fields[len(fields)-3]; available == "0" || len(available) < 4 {
+			return fmt.Errorf("%w: the disk of %s is full, %s KiB are free", err, stagingRoot, available)
+		}
+	}
+	return err
 }
 
 // source is what is uploaded: exactly as many bytes as were announced.
@@ -77,6 +113,31 @@ type source struct {
 	r        io.Reader
 	left     int64
 	progress func(int64)
+}
+
+// skip passes over the first n bytes.
+func (s *source) skip(n int64) error {
+	if n == 0 {
+		return nil
+	}
+	var err error
+	if seeker, ok := s.r.(io.Seeker); ok {
+		_, err = seeker.Seek(n, io.SeekCurrent)
+	} else {
+		_, err = io.CopyN(io.Discard, s.r, n)
+	}
+	if err != nil {
+		return fmt.Errorf("read the source: %w", err)
+	}
+	s.sent(n)
+	return nil
+}
+
+func (s *source) sent(n int64) {
+	s.left -= n
+	if n > 0 && s.progress != nil {
+		s.progress(n)
+	}
 }
 
 // Read implements io.Reader.
@@ -89,79 +150,6 @@ func (s *source) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := s.r.Read(p[:min(int64(len(p)), s.left)])
-	s.left -= int64(n)
-	if n > 0 && s.progress != nil {
-		s.progress(int64(n))
-	}
+	s.sent(int64(n))
 	return n, err
-}
-
-const (
-	stagingRoot = "/var/tmp" // on disk, unlike /tmp on many hosts, and large enough for binaries
-	maxRequests = 64         // SFTP writes under way at once: 2 MiB, the window that OpenSSH gives a session
-)
-
-// staging is the SFTP session of a connection and its directory; both are made by the first upload.
-type staging struct {
-	mu    sync.Mutex
-	sftp  *sftp.Client
-	dir   string
-	files int // uploaded so far
-}
-
-// next returns the SFTP client and the path of a new file.
-func (s *staging) next(ctx context.Context, c *Client, name string) (*sftp.Client, string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.sftp == nil {
-		client, err := c.openSFTP(ctx)
-		if err != nil {
-			return nil, "", err
-		}
-		s.sftp = client
-	}
-	if s.dir == "" {
-		dir, err := makePrivate(s.sftp)
-		if err != nil {
-			return nil, "", fmt.Errorf("make a directory for uploads: %w", err)
-		}
-		s.dir = dir
-	}
-	s.files++
-	return s.sftp, path.Join(s.dir, fmt.Sprintf("%d-%s", s.files, name)), nil
-}
-
-// remove removes the directory with all that is in it.
-func (s *staging) remove() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.dir == "" {
-		return nil
-	}
-	dir := s.dir
-	s.dir = ""
-	if err := s.sftp.RemoveAll(dir); err != nil {
-		return fmt.Errorf("remove %s on the host: %w", dir, err)
-	}
-	return nil
-}
-
-// makePrivate makes a directory of mode 0700. SFTP can set the mode only afterwards, so the name cannot be guessed, must
-// be new, and the directory must be empty once it is closed to others.
-func makePrivate(client *sftp.Client) (string, error) {
-	dir := path.Join(stagingRoot, "provision-"+strings.ToLower(rand.Text()))
-	if err := client.Mkdir(dir); err != nil {
-		return "", fmt.Errorf("mkdir %s: %w", dir, err)
-	}
-	if err := client.Chmod(dir, 0o700); err != nil {
-		return "", fmt.Errorf("chmod %s: %w", dir, err)
-	}
-	entries, err := client.ReadDir(dir)
-	if err != nil {
-		return "", fmt.Errorf("list %s: %w", dir, err)
-	}
-	if len(entries) > 0 {
-		return "", fmt.Errorf("someone else put files into %s", dir)
-	}
-	return dir, nil
 }

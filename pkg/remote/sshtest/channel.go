@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"strconv"
 	"sync"
@@ -19,7 +20,9 @@ func (s *Server) channel(user string, channel ssh.NewChannel) {
 	case "session":
 		s.session(user, channel)
 	case "direct-tcpip":
-		s.tunnel(channel)
+		s.tcpTunnel(channel)
+	case "direct-streamlocal@openssh.com":
+		s.socketTunnel(channel)
 	default:
 		_ = channel.Reject(ssh.UnknownChannelType, "sshtest does not know it")
 	}
@@ -46,7 +49,7 @@ func (s *Server) session(user string, channel ssh.NewChannel) {
 			s.execs = append(s.execs, payload.Value)
 			s.mu.Unlock()
 			_ = request.Reply(true, nil)
-			running.Go(func() { s.exec(ctx, ch, Exec{payload.Value, user, ch, ch, ch.Stderr()}) })
+			running.Go(func() { s.exec(ctx, ch, Exec{payload.Value, s.config.path, user, ch, ch, ch.Stderr()}) })
 		case request.Type == "subsystem" && payload.Value == "sftp" && !s.config.noSFTP:
 			_ = request.Reply(true, nil)
 			running.Go(func() { s.sftp(ch) })
@@ -101,6 +104,9 @@ func Killed(signal syscall.Signal) int { return signalBase + int(signal) }
 func Shell(ctx context.Context, e Exec) int {
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", e.Command)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if e.Path != "" {
+		cmd.Env = append(os.Environ(), "PATH="+e.Path)
+	}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.Stdout, cmd.Stderr = e.Stdout, e.Stderr
 	stdin, err := cmd.StdinPipe()
@@ -138,23 +144,44 @@ func (s *Server) sftp(ch ssh.Channel) {
 	_ = server.Serve()
 }
 
-func (s *Server) tunnel(channel ssh.NewChannel) {
+func (s *Server) tcpTunnel(channel ssh.NewChannel) {
 	var to struct {
 		Host       string
 		Port       uint32
 		OriginHost string
 		OriginPort uint32
 	}
-	if s.config.noForwarding {
-		_ = channel.Reject(ssh.Prohibited, "open failed")
+	if err := ssh.Unmarshal(channel.ExtraData(), &to); err != nil {
+		_ = channel.Reject(ssh.ConnectionFailed, err.Error())
 		return
+	}
+	s.tunnel(channel, "tcp", net.JoinHostPort(to.Host, strconv.FormatUint(uint64(to.Port), 10)))
+}
+
+// socketTunnel serves OpenSSH's extension, PROTOCOL section 2.4.
+func (s *Server) socketTunnel(channel ssh.NewChannel) {
+	var to struct {
+		Path      string
+		Reserved1 string
+		Reserved2 uint32
 	}
 	if err := ssh.Unmarshal(channel.ExtraData(), &to); err != nil {
 		_ = channel.Reject(ssh.ConnectionFailed, err.Error())
 		return
 	}
+	s.tunnel(channel, "unix", to.Path)
+}
+
+func (s *Server) tunnel(channel ssh.NewChannel, network, address string) {
+	if s.config.noForwarding {
+		_ = channel.Reject(ssh.Prohibited, "open failed")
+		return
+	}
+	s.mu.Lock()
+	s.tunnels++
+	s.mu.Unlock()
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(context.Background(), "tcp", net.JoinHostPort(to.Host, strconv.FormatUint(uint64(to.Port), 10)))
+	conn, err := dialer.DialContext(context.Background(), network, address)
 	if err != nil {
 		_ = channel.Reject(ssh.ConnectionFailed, err.Error())
 		return
@@ -172,7 +199,9 @@ func (s *Server) tunnel(channel ssh.NewChannel) {
 	var upstream sync.WaitGroup
 	upstream.Go(func() {
 		_, _ = io.Copy(conn, ch)
-		_ = conn.(*net.TCPConn).CloseWrite()
+		if half, ok := conn.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite()
+		}
 	})
 	_, _ = io.Copy(ch, conn)
 	_ = ch.CloseWrite()

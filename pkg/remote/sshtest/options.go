@@ -3,12 +3,16 @@ package sshtest
 import (
 	"context"
 	"io"
+	"os"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // Exec is a command that a client wants to run.
 type Exec struct {
 	Command        string // the line as it arrived, quoted by the client
+	Path           string // the PATH to run it with; "" is that of this process
 	User           string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -28,12 +32,36 @@ type config struct {
 	latency     time.Duration
 	dropAfter   int64
 	refuseFirst int64
+	password    string
+	question    string
+	answer      string
+	authority   ssh.PublicKey
+	path        string
 
 	refuseAuth, dropInAuth, wrongHostKey, stallAfterAccept, stallExec, eofMidExec, noSFTP, noForwarding bool
 }
 
 // WithHandler makes handler run commands instead of /bin/sh.
 func WithHandler(handler Handler) Option { return func(c *config) { c.handler = handler } }
+
+// WithPassword lets every user log in with a password (RFC 4252 section 8).
+func WithPassword(password string) Option { return func(c *config) { c.password = password } }
+
+// WithQuestion lets every user log in who answers a question (RFC 4256).
+func WithQuestion(question, answer string) Option {
+	return func(c *config) { c.question, c.answer = question, answer }
+}
+
+// WithAuthority lets users log in with a certificate by authority.
+func WithAuthority(authority ssh.PublicKey) Option {
+	return func(c *config) { c.authority = authority }
+}
+
+// WithPath puts a folder before the others in which Shell looks for programs.
+func WithPath(dir string) Option { return OnlyPath(dir + ":" + os.Getenv("PATH")) }
+
+// OnlyPath is the PATH of Shell.
+func OnlyPath(path string) Option { return func(c *config) { c.path = path } }
 
 // WithLatency delays all that the server sends by d: a round trip takes d longer, the throughput stays.
 func WithLatency(d time.Duration) Option { return func(c *config) { c.latency = d } }

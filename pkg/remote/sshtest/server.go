@@ -9,7 +9,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,6 +35,8 @@ type Server struct {
 	conns      []*faultyConn
 	accepted   int64
 	logins     int
+	tunnels    int
+	passwords  int
 	execs      []string
 	stopped    bool
 }
@@ -69,7 +70,8 @@ func Start(t testing.TB, options ...Option) *Server {
 func (s *Server) Target() remote.Target {
 	return remote.Target{
 		Name:           "testhost",
-		Address:        netip.MustParseAddrPort(s.listener.Addr().String()),
+		Host:           "127.0.0.1",
+		Port:           uint16(s.listener.Addr().(*net.TCPAddr).Port), //nolint:gosec // a port
 		User:           "root",
 		IdentityFile:   s.identity(),
 		KnownHosts:     s.knownHosts(),
@@ -105,6 +107,20 @@ func (s *Server) Accepted() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.accepted
+}
+
+// Tunnels returns how many connections were asked for through the server.
+func (s *Server) Tunnels() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tunnels
+}
+
+// Passwords returns how many passwords and answers were offered.
+func (s *Server) Passwords() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.passwords
 }
 
 // Execs returns the command lines that arrived, in their order.
@@ -192,18 +208,54 @@ func (s *Server) serve(conn *faultyConn) {
 
 func (s *Server) serverConfig(conn net.Conn) *ssh.ServerConfig {
 	config := &ssh.ServerConfig{
-		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+		PublicKeyCallback: func(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 			if s.config.dropInAuth {
 				_ = conn.Close()
 			}
+			if cert, ok := key.(*ssh.Certificate); ok {
+				return s.checkCertificate(meta, cert)
+			}
 			if !s.isAuthorized(key) {
-				return nil, errors.New("this key may not log in")
+				return nil, errRefused
 			}
 			return &ssh.Permissions{}, nil
 		},
 	}
+	if s.config.password != "" {
+		config.PasswordCallback = func(_ ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
+			return s.checkSecret(string(password), s.config.password)
+		}
+	}
+	if s.config.question != "" {
+		config.KeyboardInteractiveCallback = func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+			answers, err := ask("", "", []string{s.config.question}, []bool{false})
+			if err != nil || len(answers) != 1 {
+				return nil, errRefused
+			}
+			return s.checkSecret(answers[0], s.config.answer)
+		}
+	}
 	config.AddHostKey(s.hostKey)
 	return config
+}
+
+var errRefused = errors.New("you may not log in with this")
+
+func (s *Server) checkSecret(got, want string) (*ssh.Permissions, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passwords++
+	if got != want {
+		return nil, errRefused
+	}
+	return &ssh.Permissions{}, nil
+}
+
+func (s *Server) checkCertificate(meta ssh.ConnMetadata, cert *ssh.Certificate) (*ssh.Permissions, error) {
+	checker := ssh.CertChecker{IsUserAuthority: func(authority ssh.PublicKey) bool {
+		return s.config.authority != nil && string(authority.Marshal()) == string(s.config.authority.Marshal())
+	}}
+	return checker.Authenticate(meta, cert)
 }
 
 // key is a private key and its file.

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"golang.org/x/term"
+
+	"provision/pkg/remote"
+)
+
+// secretVariables are where secrets are taken from in automation.
+func secretVariable(kind remote.SecretKind) string {
+	switch kind {
+	case remote.Passphrase:
+		return "PROVISION_SSH_PASSPHRASE"
+	case remote.Password:
+		return "PROVISION_SSH_PASSWORD"
+	case remote.SudoPassword:
+		return "PROVISION_SUDO_PASSWORD"
+	}
+	return ""
+}
+
+// asker gets secrets from the environment, else from the operator.
+type asker struct {
+	tty    func() (*os.File, error)
+	getenv func(string) string
+}
+
+// openTerminal opens the terminal that the process was started from, also when
+// its streams are pipes.
+func openTerminal() (*os.File, error) { return os.OpenFile("/dev/tty", os.O_RDWR, 0) }
+
+// ask returns a secret. It gives up when ctx ends; what is being typed is then
+// not read.
+func (a *asker) ask(ctx context.Context, secret remote.Secret, attempt int) (string, error) {
+	variable := secretVariable(secret.Kind)
+	if variable != "" {
+		if value := a.getenv(variable); value != "" && attempt == 0 {
+			return value, nil
+		} else if value != "" {
+			return "", fmt.Errorf("%s is another", variable)
+		}
+	}
+	tty, err := a.tty()
+	if err != nil {
+		if variable == "" {
+			return "", fmt.Errorf("%w: there is no terminal", remote.ErrNoSecret)
+		}
+		return "", fmt.Errorf("%w: there is no terminal, and %s is not set", remote.ErrNoSecret, variable)
+	}
+	again := ""
+	if attempt > 0 {
+		again = "that was not it; "
+	}
+	fmt.Fprintf(tty, "%s%s of %s: ", again, secret.Kind, secret.Subject)
+	return readHidden(ctx, tty)
+}
+
+// readHidden reads a line from a terminal without showing it, and closes the
+// terminal.
+func readHidden(ctx context.Context, tty *os.File) (string, error) {
+	fd := int(tty.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		tty.Close()
+		return "", fmt.Errorf("%w: %w", remote.ErrNoSecret, err)
+	}
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() { // ends with the line, or with the process
+		text, err := term.ReadPassword(fd)
+		read <- line{text, err}
+	}()
+	select {
+	case line := <-read:
+		fmt.Fprintln(tty)
+		tty.Close()
+		if line.err != nil {
+			return "", fmt.Errorf("read from the terminal: %w", line.err)
+		}
+		return string(line.text), nil
+	case <-ctx.Done():
+		_ = term.Restore(fd, before)
+		fmt.Fprintln(tty)
+		return "", context.Cause(ctx)
+	}
+}

@@ -1,0 +1,45 @@
+package remote
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+const (
+	// terminateTimeout bounds the ending of a command: two seconds on the host, and the way there.
+	terminateTimeout = 4 * time.Second
+	// beginTimeout is how long the host has to tell the process group of a command that it has just been sent.
+	beginTimeout = 500 * time.Millisecond
+)
+
+// terminate ends the process group of a command that is not wanted any more. sshd passes signals on only for logins other
+// than root, and to one process. Where the connection is lost, what runs on the host has to notice that for itself.
+func (c *Client) terminate(cmd Command, start *start) {
+	c.terminating.Add(1)
+	defer c.terminating.Done()
+	select {
+	case <-start.begun:
+	case <-start.ended:
+		return
+	case <-c.done:
+		return
+	case <-time.After(beginTimeout):
+	}
+	group := start.processGroup()
+	if group == 0 {
+		return
+	}
+	kill := Command{Args: []string{"sh", "-c", code(terminateScript), "provision", strconv.Itoa(group)}, Privileged: cmd.Privileged}
+	password := ""
+	if kill.needsRoot(c.login.User) {
+		password, _, _ = c.secrets.look(Secret{SudoPassword, c.login.User})
+	}
+	line, err := kill.line(c.login.User, password != "")
+	if err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), terminateTimeout)
+		defer cancel()
+		err = c.exec(ctx, line, password, newProcess(kill), func() {})
+	}
+	c.log.Debug("ssh terminate", "command", cmd.String(), "group", group, "error", err)
+}
