@@ -23,6 +23,9 @@ func newProcess(cmd Command) *process {
 		p.stdin.r = strings.NewReader("")
 	}
 	p.stdout.w, p.stderr.w = cmd.Stdout, io.Discard
+	if cmd.Stdout == nil {
+		p.stdout.w = io.Discard
+	}
 	p.start = newStart(&p.stderr)
 	return p
 }

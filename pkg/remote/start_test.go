@@ -8,10 +8,10 @@ import (
 
 func TestStart_TellsTheCommandsWordsFromWhatCameBefore(t *testing.T) {
 	for name, c := range map[string]struct {
-		stderr string
-		want   string
-		begun  bool
-		group  int
+		stderr  string
+		want    string
+		begun   bool
+		session int
 	}{
 		"plain":             {"provision-begins 42\nerror\n", "error\n", true, 42},
 		"greeting":          {"welcome\nprovision-begins 42\n", "", true, 42},
@@ -22,7 +22,7 @@ func TestStart_TellsTheCommandsWordsFromWhatCameBefore(t *testing.T) {
 		"prompt":            {sudoPrompt + "provision-begins 42\n", "", true, 42},
 		"refused":           {sudoPrompt + "sorry\n" + sudoPrompt + "sudo: 1 incorrect password attempt\n", "sorry\nsudo: 1 incorrect password attempt\n", false, 0},
 		"no number":         {"provision-begins x\ny", "y", true, 0},
-		"init's group":      {"provision-begins 1\n", "", true, 0},
+		"init's":            {"provision-begins 1\n", "", true, 0},
 		"negative":          {"provision-begins -42\n", "", true, 0},
 	} {
 		for _, size := range []int{1, 7, 1000} {
@@ -37,8 +37,8 @@ func TestStart_TellsTheCommandsWordsFromWhatCameBefore(t *testing.T) {
 				rest = rest[n:]
 			}
 			s.finish()
-			if got.String() != c.want || s.hasBegun() != c.begun || s.processGroup() != c.group {
-				t.Errorf("%s in pieces of %d: got %q, %v, %d", name, size, &got, s.hasBegun(), s.processGroup())
+			if got.String() != c.want || s.hasBegun() != c.begun || s.sessionID() != c.session {
+				t.Errorf("%s in pieces of %d: got %q, %v, %d", name, size, &got, s.hasBegun(), s.sessionID())
 			}
 		}
 	}

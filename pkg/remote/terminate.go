@@ -9,11 +9,11 @@ import (
 const (
 	// terminateTimeout bounds the ending of a command: two seconds on the host, and the way there.
 	terminateTimeout = 4 * time.Second
-	// beginTimeout is how long the host has to tell the process group of a command that it has just been sent.
+	// beginTimeout is how long the host has to tell the session of a command that it has just been sent.
 	beginTimeout = 500 * time.Millisecond
 )
 
-// terminate ends the process group of a command that is not wanted any more. sshd passes signals on only for logins other
+// terminate ends the session of a command that is not wanted any more. sshd passes signals on only for logins other
 // than root, and to one process. Where the connection is lost, what runs on the host has to notice that for itself.
 func (c *Client) terminate(cmd Command, start *start) {
 	c.terminating.Add(1)
@@ -26,11 +26,11 @@ func (c *Client) terminate(cmd Command, start *start) {
 		return
 	case <-time.After(beginTimeout):
 	}
-	group := start.processGroup()
-	if group == 0 {
+	id := start.sessionID()
+	if id == 0 {
 		return
 	}
-	kill := Command{Args: []string{"sh", "-c", code(terminateScript), "provision", strconv.Itoa(group)}, Privileged: cmd.Privileged}
+	kill := Command{Args: []string{"sh", "-c", code(terminateScript), "provision", strconv.Itoa(id)}, Privileged: cmd.Privileged}
 	password := ""
 	if kill.needsRoot(c.login.User) {
 		password, _, _ = c.secrets.look(Secret{SudoPassword, c.login.User})
@@ -41,5 +41,5 @@ func (c *Client) terminate(cmd Command, start *start) {
 		defer cancel()
 		err = c.exec(ctx, line, password, newProcess(kill), func() {})
 	}
-	c.log.Debug("ssh terminate", "command", cmd.String(), "group", group, "error", err)
+	c.log.Debug("ssh terminate", "command", cmd.String(), "id", id, "error", err)
 }
