@@ -28,9 +28,9 @@ differs from the inventory, brings only that about, and verifies the cluster.
 
 Without a command it does what "provision apply" does.
 
-Exit codes: 0 converged, or nothing to do; 1 error; 2 plan or verify found
-differences; 3 some hosts failed, the others are done; 4 wrong usage or
-inventory; 130 interrupted.`,
+Exit codes: 0 converged, or nothing to do; 1 error; 2 plan, verify or doctor
+found differences or problems; 3 some hosts failed, the others are done; 4 wrong
+usage or inventory; 130 interrupted.`,
 		Example: `  provision -i inventory.yaml         plan, apply and verify
   provision plan -i inventory.yaml    only say what would change`,
 		Args:          usageArgs(cobra.NoArgs),
@@ -46,7 +46,7 @@ inventory; 130 interrupted.`,
 	persistent.StringVarP(&f.inventory, "inventory", "i", "inventory.yaml", "inventory `file`")
 	persistent.StringVar(&f.templates, "templates", "", "`folder` whose template sets overlay the built-in ones")
 	persistent.BoolVar(&f.debug, "debug", false, "log connections and commands to standard error")
-	root.AddCommand(apply, newPlan(f), newRender(f), newVerify(f), newKubeconfig(f), newInventory(f), newVersion(f))
+	root.AddCommand(apply, newDoctor(f), newPlan(f), newRender(f), newVerify(f), newKubeconfig(f), newInventory(f), newVersion(f))
 	return root
 }
 
