@@ -34,9 +34,9 @@ differs from the inventory, brings only that about, and verifies the cluster.
 
 Without a command it does what "provision apply" does.
 
-Exit codes: 0 converged, or nothing to do; 1 error; 2 plan or verify found
-differences; 3 some hosts failed, the others are done; 4 wrong usage or
-inventory; 130 interrupted.`,
+Exit codes: 0 converged, or nothing to do; 1 error; 2 plan, verify or doctor
+found differences or problems; 3 some hosts failed, the others are done; 4 wrong
+usage or inventory; 130 interrupted.`,
 		Example: `  provision -i inventory.yaml         plan, apply and verify
   provision plan -i inventory.yaml    only say what would change`,
 		Args:          usageArgs(cobra.NoArgs),
@@ -59,7 +59,7 @@ inventory; 130 interrupted.`,
 		}
 		return nil
 	}
-	root.AddCommand(apply, newPlan(f), newRender(f), newVerify(f), newKubeconfig(f), newHostKeys(f), newInventory(f), newVersion(f))
+	root.AddCommand(apply, newPlan(f), newRender(f), newVerify(f), newKubeconfig(f), newDoctor(f), newHostKeys(f), newInventory(f), newVersion(f))
 	return root
 }
 

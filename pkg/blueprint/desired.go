@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"provision/pkg/inventory"
 	"provision/pkg/resource"
@@ -94,10 +93,8 @@ type declaration struct {
 // entry makes the resource, none where its condition does not hold.
 func (s *Set) entry(e entry, data *Data, sums Sums) (declaration, error) {
 	renderer := &renderer{data: data}
-	if e.When.literal != "" {
-		if condition := strings.TrimSpace(renderer.text(e.When)); condition == "" || condition == "false" {
-			return declaration{}, renderer.err
-		}
+	if !renderer.holds(e.When) {
+		return declaration{}, renderer.err
 	}
 	r, err := e.kinds()[0].resource(renderer, s, sums)
 	made := declaration{resource: r}

@@ -15,7 +15,10 @@ func formatDocument(t *testing.T) string {
 	return readText(t, filepath.Join("..", "..", "docs", "template-sets.md"))
 }
 
-func TestDocs_ListEveryKindWithItsKeys(t *testing.T) {
+// documented are the keys that the tables of the document list, by the first
+// word of the row.
+func documented(t *testing.T) map[string][]string {
+	t.Helper()
 	rows := map[string][]string{}
 	key := regexp.MustCompile("`([a-zA-Z]+)`")
 	for line := range strings.Lines(formatDocument(t)) {
@@ -26,6 +29,35 @@ func TestDocs_ListEveryKindWithItsKeys(t *testing.T) {
 			}
 		}
 	}
+	return rows
+}
+
+func TestDocs_ListEveryRequirementWithItsKeys(t *testing.T) {
+	rows := documented(t)
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[requirement]()) {
+		name, kind := field.Tag.Get("yaml"), field.Type
+		if name == "roles" || name == "when" || name == "tools" {
+			continue
+		}
+		want := keysOf(kind.Elem())
+		if got := slices.Sorted(slices.Values(rows[name])); !slices.Equal(got, want) {
+			t.Errorf("%s is documented with %v, but has %v", name, got, want)
+		}
+	}
+}
+
+func TestDocs_TheRequirementsOfTheExampleAreOfTheSet(t *testing.T) {
+	_, rest, _ := strings.Cut(formatDocument(t), "## Requirements\n")
+	_, rest, _ = strings.Cut(rest, "```yaml\n")
+	text, _, _ := strings.Cut(rest, "```")
+	all := requirements(t, selectSmall(t, small(text, nil)), parse(t, ""))
+	if len(all["m"].Ports) != 1 || len(all["m"].Disk) != 1 || len(all["s"].Kernel) != 1 {
+		t.Errorf("%+v", all)
+	}
+}
+
+func TestDocs_ListEveryKindWithItsKeys(t *testing.T) {
+	rows := documented(t)
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[entry]()) {
 		name := field.Tag.Get("yaml")
 		if name == "when" {

@@ -29,7 +29,9 @@ type Set struct {
 	// From and To are the first and last MAJOR.MINOR that the set installs.
 	From, To inventory.Version
 	stages   []stage
-	sample   text
+	// requirements are what hosts must offer before a run.
+	requirements []requirement
+	sample       text
 	// templates holds each *.tmpl file under its name.
 	templates *template.Template
 }
@@ -44,13 +46,15 @@ type manifest struct {
 	Verify struct {
 		Image text `yaml:"image"`
 	} `yaml:"verify"`
-	Stages []stage `yaml:"stages"`
+	Requirements []requirement `yaml:"requirements"`
+	Stages       []stage       `yaml:"stages"`
 }
 
-// addition is the form of the files in blueprint.d: stages, and resources of
-// stages that are there.
+// addition is the form of the files in blueprint.d: requirements, stages, and
+// resources of stages that are there.
 type addition struct {
-	Stages []stage `yaml:"stages"`
+	Requirements []requirement `yaml:"requirements"`
+	Stages       []stage       `yaml:"stages"`
 }
 
 // stage is resources of all hosts that have one of its roles.
@@ -99,7 +103,7 @@ func readManifest(sets fs.FS, folder string) (*Set, error) {
 	if err := decodeManifest(sets, path.Join(folder, manifestName), &base); err != nil {
 		return nil, err
 	}
-	set := &Set{Name: folder, From: base.Versions.From, To: base.Versions.To, sample: base.Verify.Image, stages: base.Stages}
+	set := &Set{Name: folder, From: base.Versions.From, To: base.Versions.To, sample: base.Verify.Image, requirements: base.Requirements, stages: base.Stages}
 	additions, err := fs.Glob(sets, path.Join(folder, "blueprint.d", "*.yaml"))
 	if err != nil {
 		return nil, fmt.Errorf("list additions to template set %s: %w", folder, err)
@@ -109,6 +113,7 @@ func readManifest(sets fs.FS, folder string) (*Set, error) {
 		if err := decodeManifest(sets, name, &more); err != nil {
 			return nil, err
 		}
+		set.requirements = append(set.requirements, more.Requirements...)
 		if err := set.add(more.Stages); err != nil {
 			return nil, fmt.Errorf("read manifest %s: %w", name, err)
 		}
@@ -172,6 +177,11 @@ func (s *Set) validate() error {
 	if s.From == (inventory.Version{}) || s.From.Compare(s.To) > 0 {
 		errs = append(errs, errors.New(`versions: want the first and the last, as in {from: "1.34", to: "1.37"}`))
 	}
+	for i, requirement := range s.requirements {
+		if err := requirement.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("requirement %d: %w", i+1, err))
+		}
+	}
 	seen := map[string]bool{}
 	for _, stage := range s.stages {
 		if stage.Name == "" || len(stage.Roles) == 0 {
@@ -183,10 +193,8 @@ func (s *Set) validate() error {
 			}
 		}
 		for _, role := range stage.Roles {
-			switch role {
-			case inventory.RoleMaster, inventory.RoleSlave, inventory.RoleRegistry:
-			default:
-				errs = append(errs, fmt.Errorf("stage %s: unknown role %s", stage.Name, role))
+			if err := checkRole(role); err != nil {
+				errs = append(errs, fmt.Errorf("stage %s: %w", stage.Name, err))
 			}
 		}
 		if seen[stage.Name] {
@@ -200,6 +208,14 @@ func (s *Set) validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func checkRole(role string) error {
+	switch role {
+	case inventory.RoleMaster, inventory.RoleSlave, inventory.RoleRegistry:
+		return nil
+	}
+	return fmt.Errorf("unknown role %s", role)
 }
 
 func (s *Set) parseTemplates(sets fs.FS) error {
