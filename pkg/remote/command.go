@@ -99,7 +99,7 @@ func (c Command) line(user string, withPassword bool) (string, error) {
 //
 // When ctx or the command's time ends, Run returns at once, with the cause in the error; Stdin and Stdout are not used any
 // more then. The command is ended on the host, with all that it started: SIGTERM, and SIGKILL after two seconds, to all
-// processes of its session. Close waits for that.
+// these processes. Close waits for that.
 //
 // A command that needs sudo's password asks the operator for it, once per run and login.
 func (c *Client) Run(ctx context.Context, cmd Command) (Result, error) {

@@ -47,6 +47,8 @@ type writer interface {
 	rename(ctx context.Context, from, to string) error
 	// remove removes a file.
 	remove(ctx context.Context, file string) error
+	// removeDir removes a directory, if it is empty.
+	removeDir(ctx context.Context, dir string) error
 }
 
 // slot is the place of one upload: a new file, or one begun earlier.
@@ -73,6 +75,7 @@ func (s *staging) place(ctx context.Context, c *Client, file File) (slot, error)
 			delete(s.parts, file.Sum)
 			if err := s.write.rename(ctx, begun.path, place.path); err == nil {
 				place.size = begun.size
+				_ = s.write.removeDir(ctx, path.Dir(begun.path)) // when its last part is taken
 			}
 		}
 	}

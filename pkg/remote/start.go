@@ -10,7 +10,7 @@ import (
 )
 
 // start watches what arrives on standard error before a command has begun: questions of sudo, and the mark with the
-// session. What comes after the mark is the command's.
+// process. What comes after the mark is the command's.
 type start struct {
 	out      *output
 	prompted chan struct{} // closed when sudo has asked
@@ -20,7 +20,7 @@ type start struct {
 	mu      sync.Mutex
 	before  []byte // what came before the mark; nil after it
 	asked   int    // how often sudo has asked
-	session int    // the session, 0 until it is known
+	process int    // the process, 0 until it is known
 	isBegun bool
 	isEnded bool
 }
@@ -49,7 +49,7 @@ func (s *start) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if id, err := strconv.Atoi(strings.TrimSpace(string(number))); err == nil && id > 1 {
-		s.session = id
+		s.process = id
 	}
 	s.isBegun, s.before = true, nil
 	close(s.begun)
@@ -101,11 +101,11 @@ func (s *start) hasBegun() bool {
 	return s.isBegun
 }
 
-// sessionID is the session of the command, 0 when it is not known.
-func (s *start) sessionID() int {
+// processID is the process of the command, 0 when it is not known.
+func (s *start) processID() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.session
+	return s.process
 }
 
 // answer gives sudo the password if it asks, and returns once the command has begun; false when it does not.

@@ -11,7 +11,7 @@ func TestStart_TellsTheCommandsWordsFromWhatCameBefore(t *testing.T) {
 		stderr  string
 		want    string
 		begun   bool
-		session int
+		process int
 	}{
 		"plain":             {"provision-begins 42\nerror\n", "error\n", true, 42},
 		"greeting":          {"welcome\nprovision-begins 42\n", "", true, 42},
@@ -37,8 +37,8 @@ func TestStart_TellsTheCommandsWordsFromWhatCameBefore(t *testing.T) {
 				rest = rest[n:]
 			}
 			s.finish()
-			if got.String() != c.want || s.hasBegun() != c.begun || s.sessionID() != c.session {
-				t.Errorf("%s in pieces of %d: got %q, %v, %d", name, size, &got, s.hasBegun(), s.sessionID())
+			if got.String() != c.want || s.hasBegun() != c.begun || s.processID() != c.process {
+				t.Errorf("%s in pieces of %d: got %q, %v, %d", name, size, &got, s.hasBegun(), s.processID())
 			}
 		}
 	}

@@ -9,11 +9,11 @@ import (
 const (
 	// terminateTimeout bounds the ending of a command: two seconds on the host, and the way there.
 	terminateTimeout = 4 * time.Second
-	// beginTimeout is how long the host has to tell the session of a command that it has just been sent.
+	// beginTimeout is how long the host has to tell the process of a command that it has just been sent.
 	beginTimeout = 500 * time.Millisecond
 )
 
-// terminate ends the session of a command that is not wanted any more. sshd passes signals on only for logins other
+// terminate ends a command that is not wanted any more, with all that it started. sshd passes signals on only for logins other
 // than root, and to one process. Where the connection is lost, what runs on the host has to notice that for itself.
 func (c *Client) terminate(cmd Command, start *start) {
 	c.terminating.Add(1)
@@ -26,7 +26,7 @@ func (c *Client) terminate(cmd Command, start *start) {
 		return
 	case <-time.After(beginTimeout):
 	}
-	id := start.sessionID()
+	id := start.processID()
 	if id == 0 {
 		return
 	}

@@ -1,30 +1,55 @@
-# Ends all processes of a session: asks first, then kills. sshd starts each
-# command in a session of its own; process groups don't do, as timeout(1) makes
-# new ones. Argument: the session, a number. POSIX sh; Linux's /proc.
-members() {
+# Ends a process with all that it started: asks first, then kills. Neither its
+# process group nor its session tell what that is: timeout(1) makes a group of
+# its own, and not every SSH server a session. Argument: the process, a number.
+# POSIX sh; Linux's /proc.
+family=" $1 "
+
+# Adds the children of the family to it, standing still so that they have none
+# in the meantime.
+grow() {
 	for stat in /proc/[0-9]*/stat; do
-		line=
 		{ IFS= read -r line <"$stat"; } 2>/dev/null || continue
-		rest=${line##*) }
-		# shellcheck disable=SC2086 # the fields are numbers and a letter
-		set -- "$1" $rest
-		case $2 in Z | X) continue ;; esac
-		[ "$5" != "$1" ] || echo "${line%% *}"
+		process=${line%% *}
+		parent=${line##*) }
+		parent=${parent#* }
+		parent=${parent%% *}
+		case $family in *" $process "*) continue ;; esac
+		case $family in
+		*" $parent "*)
+			kill -STOP "$process" 2>/dev/null
+			family="$family$process "
+			grew=yes
+			;;
+		esac
 	done
 }
 
-signal() {
-	# shellcheck disable=SC2046 # a list of numbers
-	kill "-$1" $(members "$2") 2>/dev/null || true
+alive() {
+	for process in $family; do
+		{ IFS= read -r line <"/proc/$process/stat"; } 2>/dev/null || continue
+		case ${line##*) } in Z* | X*) ;; *) return 0 ;; esac
+	done
+	return 1
 }
 
-signal TERM "$1"
+signal() {
+	for process in $family; do kill "-$1" "$process" 2>/dev/null; done
+}
+
+kill -STOP "$1" 2>/dev/null || exit 0
+grew=yes
+while [ "$grew" = yes ]; do
+	grew=no
+	grow
+done
+signal TERM
+signal CONT
 tries=0
-while [ -n "$(members "$1")" ]; do
+while alive; do
 	tries=$((tries + 1))
 	if [ "$tries" -gt 20 ]; then
-		signal KILL "$1"
-		exit
+		signal KILL
+		exit 0
 	fi
 	sleep 0.1 2>/dev/null || sleep 1
 done

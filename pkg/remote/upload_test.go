@@ -242,7 +242,7 @@ func TestUpload_GoesOnWhereABrokenOneEnded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			data := append(randomBytes(6<<20), name...)
 			sum := fmt.Sprintf("%x", sha256.Sum256(data))
-			half := breakUpload(t, data, sum, options...)
+			old, half := breakUpload(t, data, sum, options...)
 			client, _ := connect(t, options...)
 			var read, told int64
 			file, err := client.Upload(t.Context(), remote.File{
@@ -254,6 +254,12 @@ func TestUpload_GoesOnWhereABrokenOneEnded(t *testing.T) {
 			if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, data) {
 				t.Errorf("got %d bytes, %v", len(got), err)
 			}
+			if dirs, err := filepath.Glob("/var/tmp/provision-*/*-" + sum + ".part"); err != nil || len(dirs) != 1 || dirs[0] != file {
+				t.Errorf("parts are %q, %v", dirs, err)
+			}
+			if _, err := os.Stat(old); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the old directory is still there: %v", err)
+			}
 			if read != int64(len(data))-half || told != int64(len(data)) {
 				t.Errorf("read %d of %d bytes though %d were there, told of %d", read, len(data), half, told)
 			}
@@ -264,7 +270,7 @@ func TestUpload_GoesOnWhereABrokenOneEnded(t *testing.T) {
 func TestUpload_DamagedPartIsToldAndRemoved(t *testing.T) {
 	data := append(randomBytes(6<<20), "damaged"...)
 	sum := fmt.Sprintf("%x", sha256.Sum256(data))
-	breakUpload(t, data, sum)
+	_, _ = breakUpload(t, data, sum)
 	parts, err := filepath.Glob("/var/tmp/provision-*/*-" + sum + ".part")
 	if err != nil || len(parts) != 1 {
 		t.Fatalf("%q, %v", parts, err)
@@ -289,8 +295,8 @@ func TestUpload_DamagedPartIsToldAndRemoved(t *testing.T) {
 	}
 }
 
-// breakUpload uploads about half of data, until the connection breaks, and returns how much arrived.
-func breakUpload(t *testing.T, data []byte, sum string, options ...sshtest.Option) int64 {
+// breakUpload uploads about half of data, until the connection breaks, and returns the directory and how much arrived.
+func breakUpload(t *testing.T, data []byte, sum string, options ...sshtest.Option) (string, int64) {
 	t.Helper()
 	server := sshtest.Start(t, append(options, sshtest.DropAfter(int64(len(data)/2)))...)
 	client, err := newDialer(t, remote.Options{}).Dial(t.Context(), server.Target())
@@ -310,7 +316,7 @@ func breakUpload(t *testing.T, data []byte, sum string, options ...sshtest.Optio
 	if err != nil || info.Size() == 0 || info.Size() > int64(len(data)/2) {
 		t.Fatalf("%v, %v", info, err)
 	}
-	return info.Size()
+	return filepath.Dir(parts[0]), info.Size()
 }
 
 type countingSeeker struct {

@@ -39,6 +39,10 @@ func (w sftpWriter) rename(_ context.Context, from, to string) error {
 
 func (w sftpWriter) remove(_ context.Context, file string) error { return w.client.Remove(file) }
 
+func (w sftpWriter) removeDir(_ context.Context, dir string) error {
+	return w.client.RemoveDirectory(dir)
+}
+
 // shellWriter writes with cat(1), for hosts whose sshd has no SFTP or whose login shell gets in its way.
 type shellWriter struct{ c *Client }
 
@@ -67,4 +71,8 @@ func (w shellWriter) rename(ctx context.Context, from, to string) error {
 
 func (w shellWriter) remove(ctx context.Context, file string) error {
 	return w.run(ctx, nil, "rm", "-f", "--", file)
+}
+
+func (w shellWriter) removeDir(ctx context.Context, dir string) error {
+	return w.run(ctx, nil, "rmdir", "--", dir)
 }
