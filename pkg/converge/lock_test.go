@@ -148,9 +148,11 @@ func TestApply_GuardThatIsKilledFailsItsHost(t *testing.T) {
 	desired := twoRoles()
 	connections, hosts := fleetOf(desired)
 	hosts["slave1"].hold, hosts["slave1"].kill = make(chan struct{}), make(chan struct{})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
 	finished := make(chan *Outcome)
 	go func() {
-		finished <- Apply(t.Context(), NewPlan(now, desired, allBare(desired)), Options{Hosts: connections})
+		finished <- Apply(ctx, NewPlan(now, desired, allBare(desired)), Options{Hosts: connections})
 	}()
 	<-hosts["slave1"].begun
 	close(hosts["slave1"].kill)
