@@ -3,10 +3,7 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -108,54 +105,6 @@ func TestNewSlave_JoinsAndOnlyItIsTouched(t *testing.T) {
 	s.sh(t, "master", "kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig delete node slave3")
 	if err := host.Destroy(t.Context()); err != nil {
 		t.Error(err)
-	}
-}
-
-// A run that is killed leaves every file whole; the next one converges and
-// starts what the killed one had changed but not yet started again.
-func TestKilledRun_NextOneConverges(t *testing.T) {
-	s := cluster(t)
-	before := s.started(t, "slave1")
-	// What a run leaves behind that was killed between file and service.
-	s.sh(t, "slave1", `sed -Ei 's/("service kube-proxy.service":\[[^]]*"inputs","value":")[0-9a-f]{64}/\1interrupted/' /var/lib/provision/record.json`)
-	if diff := cmp.Diff([]string{"slave1: restart service kube-proxy.service (follows)"}, s.planned(t)); diff != "" {
-		t.Error(diff)
-	}
-	s.must(t, 0, "apply", "--skip-verify")
-	if diff := cmp.Diff([]string{"slave1/kube-proxy"}, restarted(before, s.started(t, "slave1"))); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// Interrupted while it changes hosts, provision ends with 130, and the next run
-// finishes the work.
-func TestInterruptedRun_Ends130AndTheNextOneConverges(t *testing.T) {
-	s := cluster(t)
-	s.rewrite(t, []string{"slave1", "slave2"}, "  controllerManager: {extraArgs: {v: 1}}\n")
-	command := exec.Command(s.binary, "apply", "--skip-verify", "-i", s.inventory)
-	output, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(output); lines.Scan(); {
-		if strings.HasPrefix(lines.Text(), "Plan:") {
-			if err := command.Process.Signal(os.Interrupt); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if err := command.Wait(); err == nil || command.ProcessState.ExitCode() != 130 {
-		t.Errorf("it ended with %v", err)
-	}
-	s.must(t, 0, "apply", "--skip-verify")
-	if diff := cmp.Diff([]string{}, s.planned(t)); diff != "" {
-		t.Error(diff)
-	}
-	if args := s.sh(t, "master", `tr '\0' ' ' </proc/$(pidof kube-controller-manager)/cmdline`); !strings.Contains(args, "--v=1") {
-		t.Errorf("kube-controller-manager runs as %s", args)
 	}
 }
 

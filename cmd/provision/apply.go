@@ -62,6 +62,9 @@ func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, o
 	var outcome *converge.Outcome
 	if plan.Summary().Changes > 0 {
 		outcome = f.converge(ctx, declared, fleet, plan, run)
+		if outcome.Refused != nil {
+			return fmt.Errorf("nothing was changed: %w", outcome.Refused)
+		}
 		if text {
 			f.printOutcome(outcome)
 		}

@@ -2,6 +2,7 @@ package converge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -27,13 +28,17 @@ type Options struct {
 	// at once.
 	Observer func(Event)
 
-	// interval replaces endpointInterval in tests.
+	// interval replaces endpointInterval in tests, patience guardPatience.
 	interval time.Duration
+	patience time.Duration
 }
 
 // Outcome is how a run ended on each host.
 type Outcome struct {
 	Hosts []HostOutcome `json:"hosts"`
+	// Refused tells why nothing was done on any host: another run is at work, or
+	// was since the plan was made.
+	Refused error `json:"-"`
 }
 
 // HostOutcome is how a run ended on one host.
@@ -54,6 +59,9 @@ type StageTiming struct {
 
 // Err joins what failed on the hosts, nil when nothing did.
 func (o *Outcome) Err() error {
+	if o.Refused != nil {
+		return o.Refused
+	}
 	var errs *multierror.Error
 	for _, host := range o.Hosts {
 		if host.Err != nil {
@@ -81,14 +89,23 @@ type run struct {
 	gates    map[string]*gate
 	signers  *signers
 	observer sync.Mutex
+	locks    locks
+	// first is the guard of the plan's first host, firstErr why there is none.
+	first    *guard
+	firstErr error
 }
 
 // Apply executes a plan on all hosts at the same time. Hosts wait for each
 // other only where a stage says so; a failed host holds up only those that need
-// it.
+// it. Each host is locked while it is changed, the first one for the cluster;
+// when Apply returns, no script of this run is at work any more.
 func Apply(ctx context.Context, plan *Plan, options Options) *Outcome {
 	r := &run{Options: options, plan: plan, gates: newGates(plan)}
 	r.signers = newSigners(plan, options.Hosts)
+	defer r.locks.release()
+	if err := r.lockCluster(ctx); err != nil {
+		return &Outcome{Hosts: []HostOutcome{}, Refused: err}
+	}
 	outcome := &Outcome{Hosts: make([]HostOutcome, len(plan.Hosts))}
 	var group sync.WaitGroup
 	for i := range plan.Hosts {
@@ -113,6 +130,17 @@ func (r *run) emit(event Event) {
 func (r *run) host(ctx context.Context, plan *HostPlan) HostOutcome {
 	outcome := HostOutcome{Host: plan.Host, Stages: []StageTiming{}, Err: plan.Err}
 	progress := newProgress(r.Run, plan)
+	guard, err := r.lock(ctx, plan)
+	switch {
+	case guard != nil:
+		var done context.CancelFunc
+		ctx, done = guard.watch(ctx)
+		defer done()
+	case outcome.Err == nil && len(plan.Changes()) == 0:
+		outcome.Err = err
+	case progress != nil:
+		progress.unlocked = err
+	}
 	for i := range plan.Stages {
 		stage := &plan.Stages[i]
 		if outcome.Err == nil && len(stage.Changes) > 0 {
@@ -129,13 +157,19 @@ func (r *run) host(ctx context.Context, plan *HostPlan) HostOutcome {
 }
 
 func (r *run) stage(ctx context.Context, plan *HostPlan, stage *StagePlan, progress *progress) (StageTiming, error) {
-	err := r.await(ctx, plan, stage)
+	err := progress.unlocked
+	if err == nil {
+		err = r.await(ctx, plan, stage)
+	}
 	timing := StageTiming{Stage: stage.Name, Start: time.Now()}
 	if err == nil {
 		r.emit(Event{Kind: EventStageStarted, Host: plan.Host, Stage: stage.Name})
 		err = r.bring(ctx, plan, stage, progress)
 	}
 	timing.End = time.Now()
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLockLost) && !errors.Is(err, errLockLost) {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
 	if err != nil {
 		r.emit(Event{Kind: EventStageFailed, Host: plan.Host, Stage: stage.Name, Err: err})
 		return timing, fmt.Errorf("stage %s: %w", stage.Name, err)
@@ -167,6 +201,8 @@ type progress struct {
 	begun bool
 	// brought counts the resources that were brought about.
 	brought int
+	// unlocked tells why the host could not be locked: nothing is done to it.
+	unlocked error
 }
 
 // newProgress starts from what the host remembers and what was found as wanted,

@@ -12,6 +12,7 @@ export LC_ALL PATH DEBIAN_FRONTEND
 umask 077
 exec 3<&0 </dev/null
 home=/var/lib/provision
+run=/run/provision
 newline='
 '
 written=
@@ -32,6 +33,21 @@ temporary() { temp=${1%/*}/.${1##*/}.provision~; }
 parent() {
 	dir=${1%/*}
 	[ -z "$dir" ] || [ -d "$dir" ] || (umask 022 && mkdir -p -- "$dir")
+}
+
+# guarded RUN: leaves its number where the guard of the run finds it, and only
+# then looks whether the guard is still there. A script that arrives late, from a
+# run that was taken for dead, goes no further.
+do_guarded() {
+	script=$run/$1.script
+	id=$1
+	read -r stat <"/proc/$$/stat"
+	# shellcheck disable=SC2086 # numbers in words, proc(5)
+	set -- ${stat##*) }
+	trap 'rm -f -- "$script"' EXIT
+	if ! echo "$$ $3 ${20}" >"$script" || ! grep -qxF -- "run $id" "$run/lock"; then
+		fail "this run does not hold the host's lock any more; was it cut off? Run again"
+	fi
 }
 
 # attributes PATH MODE OWNER GROUP
@@ -119,6 +135,13 @@ do_record() {
 	commit
 }
 
+# Tries again after what may be in the way: packages that were left half
+# configured when an earlier run was ended, and lists that are too old.
+mend_packages() {
+	dpkg --configure -a || true
+	apt-get -q update && "$@"
+}
+
 # package TOOL NAME...
 do_package() {
 	tool=$1
@@ -126,7 +149,7 @@ do_package() {
 	case $tool in
 	apt-get)
 		set -- apt-get -q -y -o DPkg::Lock::Timeout=120 --no-install-recommends install "$@"
-		"$@" >"$home/package.log" 2>&1 || { apt-get -q update && "$@"; } >>"$home/package.log" 2>&1 ||
+		"$@" >"$home/package.log" 2>&1 || mend_packages "$@" >>"$home/package.log" 2>&1 ||
 			fail "$* failed: $(tail -n 15 "$home/package.log")"
 		;;
 	*)
@@ -230,6 +253,7 @@ while :; do
 	done
 	case $verb in
 	begin) printf 'begin %s\n' "$1" ;;
+	guarded) do_guarded "$@" ;;
 	end)
 		commit
 		echo end

@@ -153,7 +153,7 @@ func TestApplyScript_UnknownVerbFails(t *testing.T) {
 }
 
 func TestScript_PackagesThatFollowEachOtherAreInstalledTogether(t *testing.T) {
-	script := newScript()
+	script := &script{}
 	for _, name := range []string{"one", "two", "three"} {
 		op := resource.Op{Verb: "package", Args: []string{"apt-get", name}}
 		script.add(resource.ID{Kind: "package", Name: name}, []resource.Op{op})

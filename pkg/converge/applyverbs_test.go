@@ -134,21 +134,36 @@ func TestApplyScript_ModuleIsLoaded(t *testing.T) {
 	}
 }
 
-// aptStandIn installs only after an update, as on a host with old lists.
+// aptStandIn installs only after an update, as on a host with old lists, and
+// not while packages are half configured.
 const aptStandIn = `#!/bin/sh
 root=${0%/bin/*}
 echo "$*" >>"$root/apt"
 case $* in
 *update*) : >"$root/updated" ;;
 *unknown*) echo "E: Unable to locate package"; exit 100 ;;
-*) [ -e "$root/updated" ] ;;
+*)
+	if [ -e "$root/interrupted" ]; then
+		echo "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem."
+		exit 100
+	fi
+	[ -e "$root/updated" ] ;;
 esac
+`
+
+// mendingDpkg configures what was left half configured.
+const mendingDpkg = `#!/bin/sh
+root=${0%/bin/*}
+echo "$*" >>"$root/dpkg"
+[ "$*" != "--configure -a" ] || rm -f "$root/interrupted"
+[ ! -e "$root/dpkg-fails" ]
 `
 
 func TestApplyScript_PackagesAreInstalledAfterAnUpdateIfTheyMust(t *testing.T) {
 	t.Parallel()
 	eachShell(t, func(t *testing.T, s *sandbox) {
 		s.write("bin/apt-get", aptStandIn)
+		s.write("bin/dpkg", mendingDpkg)
 		s.mustApply(op("package", "apt-get", "one", "two"))
 		install := "-q -y -o DPkg::Lock::Timeout=120 --no-install-recommends install one two\n"
 		if got := s.read("apt"); got != install+"-q update\n"+install {
@@ -158,6 +173,32 @@ func TestApplyScript_PackagesAreInstalledAfterAnUpdateIfTheyMust(t *testing.T) {
 		if err == nil || !strings.Contains(stderr, "E: Unable to locate package") {
 			t.Errorf("%v: %s", err, stderr)
 		}
+	})
+}
+
+// A run that is ended while packages are installed leaves them half configured.
+func TestApplyScript_PackagesThatWereLeftHalfConfiguredAreMended(t *testing.T) {
+	t.Parallel()
+	eachShell(t, func(t *testing.T, s *sandbox) {
+		if s.shell[0] == "busybox" {
+			t.Skip("it has a dpkg of its own and takes no stand-in")
+		}
+		s.write("bin/apt-get", aptStandIn)
+		s.write("bin/dpkg", mendingDpkg)
+		s.write("updated", "")
+		s.mustApply(op("package", "apt-get", "one"))
+		if _, err := os.Stat(s.path("dpkg")); err == nil {
+			t.Error("dpkg was called where nothing was to mend")
+		}
+		s.write("interrupted", "")
+		s.mustApply(op("package", "apt-get", "one"))
+		if got := s.read("dpkg"); got != "--configure -a\n" {
+			t.Errorf("dpkg was called with %q", got)
+		}
+		// dpkg may be busy for another; apt-get waits for that itself.
+		s.write("interrupted", "")
+		s.write("dpkg-fails", "")
+		s.mustApply(op("package", "apt-get", "one"))
 	})
 }
 

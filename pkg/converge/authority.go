@@ -15,8 +15,10 @@ import (
 type authorityHome struct {
 	host      string
 	authority resource.Authority
-	// certPEM is empty while the authority is still to be made.
-	certPEM []byte
+	// certPEM is empty while the authority is still to be made; unsigned tells
+	// that its key is there already.
+	certPEM  []byte
+	unsigned bool
 	// err tells why nobody can know what the authority is, nor sign with it.
 	err error
 }
@@ -36,7 +38,7 @@ func findAuthorities(desired []resource.Host, observed map[string]Observation) m
 			if other, twice := homes[authority.Name]; twice {
 				home.err = fmt.Errorf("authority %s is declared for %s and for %s; it can live on one host only", authority.Name, other.host, host.Name)
 			} else {
-				home.certPEM, home.err = lookAt(home, observed[host.Name])
+				home.look(observed[host.Name])
 			}
 			homes[authority.Name] = home
 		}
@@ -44,22 +46,21 @@ func findAuthorities(desired []resource.Host, observed map[string]Observation) m
 	return homes
 }
 
-// lookAt returns the certificate of an authority, nothing when its host has
-// neither that nor a key.
-func lookAt(home authorityHome, seen Observation) ([]byte, error) {
+// look finds the certificate of an authority, nothing when its host has neither
+// that nor a key, or a key that nothing was signed with.
+func (home *authorityHome) look(seen Observation) {
 	a := home.authority
 	if seen.Err != nil {
-		return nil, fmt.Errorf("authority %s is on %s, which could not be looked at; run again when it can", a.Name, home.host)
+		home.err = fmt.Errorf("authority %s is on %s, which could not be looked at; run again when it can", a.Name, home.host)
+		return
 	}
 	cert, hasCert := seen.Facts.Files[a.CertPath]
 	_, hasKey := seen.Facts.Files[a.KeyPath]
-	switch {
-	case len(cert.Content) > 0:
-		return cert.Content, nil
-	case hasCert || hasKey:
-		return nil, fmt.Errorf("authority %s of %s: %s and %s are not both whole; put them back from a backup, or move both away to start a new authority, which replaces every certificate", a.Name, home.host, a.CertPath, a.KeyPath)
+	home.certPEM = cert.Content
+	home.unsigned = a.Unsigned(resource.View{Facts: seen.Facts, Last: seen.Record.Last(a.ID())})
+	if len(home.certPEM) == 0 && !home.unsigned && (hasCert || hasKey) {
+		home.err = fmt.Errorf("authority %s of %s: %s and %s are not both whole; put them back from a backup, or move both away to start a new authority, which replaces every certificate", a.Name, home.host, a.CertPath, a.KeyPath)
 	}
-	return nil, nil
 }
 
 // signers holds the authorities of a run, each read from its host or made at
@@ -119,12 +120,15 @@ func (s *signers) authority(ctx context.Context, name string) (*pki.Authority, e
 }
 
 func (s *signers) load(ctx context.Context, home authorityHome) (*pki.Authority, error) {
-	if len(home.certPEM) == 0 {
+	if len(home.certPEM) == 0 && !home.unsigned {
 		return pki.NewAuthority(time.Now(), home.authority.CommonName, pki.CAValidity)
 	}
 	result, err := s.hosts[home.host].Run(ctx, remote.Command{Args: []string{"cat", "--", home.authority.KeyPath}, Privileged: true, Secret: true})
 	if err != nil {
 		return nil, fmt.Errorf("read its key: %w", err)
+	}
+	if home.unsigned {
+		return pki.ResignAuthority(time.Now(), home.authority.CommonName, pki.CAValidity, result.Stdout)
 	}
 	return pki.ParseAuthority(home.certPEM, result.Stdout, time.Now())
 }

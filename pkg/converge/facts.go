@@ -43,7 +43,8 @@ func parseAnswers(q *resource.Questions, output []byte) (Observation, error) {
 	if err != nil {
 		return Observation{}, err
 	}
-	return Observation{Facts: facts, Record: record}, nil
+	sum, _, _ := strings.Cut(strings.Join(parts["record-sum"], ""), " ")
+	return Observation{Facts: facts, Record: record, RecordSum: sum}, nil
 }
 
 func parseHost(facts *resource.Facts, lines []string) {

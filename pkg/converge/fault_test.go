@@ -113,7 +113,7 @@ func TestEngine_HostsRunAtTheSameTimeOverOneConnectionEach(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, server := range servers {
-		if server.Connections() != 1 || len(server.Execs()) != 4 { // a look, two stages, and a directory for uploads
+		if server.Connections() != 1 || len(server.Execs()) != 5 { // a look, the lock, two stages, and a directory for uploads
 			t.Errorf("%s: %d connections, %d execs", name, server.Connections(), len(server.Execs()))
 		}
 	}
@@ -133,7 +133,7 @@ func TestEngine_ShellThatOnlyPretendsIsAnError(t *testing.T) {
 			client, _ := s.dial(t, fault...)
 			connections := map[string]Connection{"testhost": client}
 			seen := bare()
-			outcome := Apply(t.Context(), NewPlan(time.Now(), s.desired(), map[string]Observation{"testhost": seen}), Options{Hosts: connections, Artifacts: memoryArtifacts{}})
+			outcome := Apply(t.Context(), NewPlan(time.Now(), s.desired(), map[string]Observation{"testhost": seen}), Options{Hosts: connections, Artifacts: memoryArtifacts{}, patience: 2 * time.Second})
 			if outcome.Failed() != 1 {
 				t.Error("the run reports success")
 			}

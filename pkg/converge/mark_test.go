@@ -40,7 +40,7 @@ func TestApply_CutBetweenStagesTheNextPlanRestarts(t *testing.T) {
 	delete(seen.Facts.Files, "/etc/web.conf")
 	connections, hosts := fleetOf(desired)
 	plan := NewPlan(now, desired, map[string]Observation{"a": seen})
-	connections["a"] = &cutOff{memoryHost: hosts["a"], after: 1}
+	connections["a"] = &cutOff{memoryHost: hosts["a"], after: 2} // the guard and a stage
 	if Apply(t.Context(), plan, Options{Hosts: connections}).Failed() != 1 {
 		t.Fatal("it did not fail")
 	}

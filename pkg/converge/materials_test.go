@@ -9,7 +9,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"provision/pkg/pki"
 	"provision/pkg/resource"
 )
 
@@ -144,6 +146,43 @@ func TestApply_AuthoritysKeyIsReadOnceForAllHosts(t *testing.T) {
 	}
 	if len(hosts["master"].execs) != 1 {
 		t.Errorf("execs on the master %q", hosts["master"].execs)
+	}
+}
+
+// The run that made the authority was cut short between its key and its
+// certificate: the certificate is made from that key, and others are issued.
+func TestApply_AuthorityThatHasOnlyItsKeyYetIsSigned(t *testing.T) {
+	desired := securedHosts()
+	seen, ca := secured(t)
+	delete(seen["master"].Facts.Files, "/pki/ca.crt")
+	seen["slave"] = bare()
+	connections, hosts := fleetOf(desired)
+	hosts["master"].files["/pki/ca.key"] = ca.KeyPEM()
+	if err := Apply(t.Context(), NewPlan(now, desired, seen), Options{Hosts: connections}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if got := hosts["master"].done("write"); !reflect.DeepEqual(got, []string{"/pki/ca.crt"}) {
+		t.Errorf("the master was given %q", got)
+	}
+	content := func(host, path string) []byte {
+		for _, op := range hosts[host].ops {
+			if op.Verb == "write" && op.Args[0] == path {
+				text, _ := base64.StdEncoding.DecodeString(op.Args[4])
+				return text
+			}
+		}
+		return nil
+	}
+	made := content("master", "/pki/ca.crt")
+	if _, err := pki.ParseAuthority(made, ca.KeyPEM(), time.Now()); err != nil {
+		t.Error(err)
+	}
+	if string(content("slave", "/pki/ca.crt")) != string(made) {
+		t.Error("the slave trusts another certificate")
+	}
+	request := pki.Request{CommonName: "slave", Usages: []pki.Usage{pki.Client}}
+	if problems := pki.Problems(content("slave", "/pki/x.crt"), request, made, time.Now(), pki.RenewBefore); len(problems) != 0 {
+		t.Errorf("the slave's certificate: %q", problems)
 	}
 }
 

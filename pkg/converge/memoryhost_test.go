@@ -38,6 +38,14 @@ type memoryHost struct {
 	// restarts is what systemctl says, lastWords what journalctl does.
 	restarts  func() int
 	lastWords string
+	// guards are the arguments of the guards that were opened. A guard says
+	// guardSays and ends, or holds the lock until it is closed or killed.
+	guards    [][]string
+	guardSays string
+	kill      chan struct{}
+	closed    bool
+	// guarded are the runs that the scripts prove to have the lock.
+	guarded []string
 	// dial answers DialContext.
 	dial func(ctx context.Context) (net.Conn, error)
 }
@@ -48,6 +56,9 @@ func newMemoryHost() *memoryHost {
 
 // Run takes apply's operations, or answers cat.
 func (h *memoryHost) Run(ctx context.Context, command remote.Command) (remote.Result, error) {
+	if command.Name == "guard" {
+		return remote.Result{}, h.guard(ctx, command)
+	}
 	h.mutex.Lock()
 	h.execs = append(h.execs, command.String())
 	h.args = append(h.args, command.Args...)
@@ -79,6 +90,34 @@ func (h *memoryHost) Run(ctx context.Context, command remote.Command) (remote.Re
 	return remote.Result{}, h.apply(command.Stdin, command.Stdout)
 }
 
+// guard stands in for guard.sh.
+func (h *memoryHost) guard(ctx context.Context, command remote.Command) error {
+	h.mutex.Lock()
+	h.guards = append(h.guards, command.Args[4:])
+	h.mutex.Unlock()
+	if h.guardSays != "" {
+		fmt.Fprint(command.Stdout, h.guardSays)
+		return nil
+	}
+	fmt.Fprintln(command.Stdout, "guard locked")
+	ended := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, command.Stdin)
+		close(ended)
+	}()
+	select {
+	case <-h.kill:
+		return errors.New("killed")
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-ended:
+	}
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.closed = true
+	return nil
+}
+
 func (h *memoryHost) apply(stdin io.Reader, stdout io.Writer) error {
 	lines := bufio.NewScanner(stdin)
 	lines.Buffer(nil, 1<<20)
@@ -93,6 +132,11 @@ func (h *memoryHost) apply(stdin io.Reader, stdout io.Writer) error {
 			op.Args = append(op.Args, next())
 		}
 		switch {
+		case op.Verb == "guarded":
+			h.mutex.Lock()
+			h.guarded = append(h.guarded, op.Args[0])
+			h.mutex.Unlock()
+			continue
 		case op.Verb == "begin":
 			fmt.Fprintln(stdout, "begin "+op.Args[0])
 		case op.Verb == "end":

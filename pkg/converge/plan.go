@@ -12,6 +12,8 @@ import (
 type Observation struct {
 	Facts  *resource.Facts
 	Record *Record
+	// RecordSum is the SHA-256 of the record's file, empty where there is none.
+	RecordSum string
 	// Err tells why there are no facts: the host could not be reached or read.
 	Err error
 }
@@ -32,6 +34,8 @@ type HostPlan struct {
 
 	view resource.View
 	last *Record
+	// recordSum is that of the record that the host was planned from.
+	recordSum string
 }
 
 // StagePlan is what a run will do in one stage of a host; every stage of the
@@ -110,7 +114,7 @@ func NewPlan(now time.Time, desired []resource.Host, observed map[string]Observa
 }
 
 func planHost(now time.Time, host resource.Host, seen Observation, authorities map[string][]byte) HostPlan {
-	plan := HostPlan{Host: host.Name, Err: seen.Err, last: seen.Record}
+	plan := HostPlan{Host: host.Name, Err: seen.Err, last: seen.Record, recordSum: seen.RecordSum}
 	plan.view = resource.View{Now: now, Facts: seen.Facts, Authorities: authorities, Changed: map[resource.ID]bool{}}
 	for _, stage := range host.Stages {
 		stagePlan := StagePlan{Name: stage.Name, After: stage.After, Changes: []Change{}, resources: stage.Resources}

@@ -31,6 +31,7 @@ func TestNewPlan_DamagedAuthorityLeavesOtherHostsAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen, ca := secured(t)
+			seen["master"].Record.Resources["authority cluster"] = resource.State{{Name: "key", Value: "present"}} // it was in use
 			seen["slave"].Record.Resources["trust /pki/ca.crt"] = resource.State{{Name: "content", Value: resource.Sum(ca.CertPEM())}}
 			disturb(seen["master"].Facts.Files)
 			desired := securedHosts()

@@ -36,7 +36,11 @@ about_host() {
 	done </etc/os-release
 }
 
+# The sum comes first: a record that is replaced meanwhile has another one, and
+# the plan is refused.
 about_record() {
+	echo "== record-sum"
+	[ ! -r "$home/record.json" ] || sha256sum <"$home/record.json"
 	echo "== record"
 	[ ! -r "$home/record.json" ] || cat "$home/record.json"
 	echo

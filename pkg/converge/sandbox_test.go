@@ -127,11 +127,12 @@ func (s *sandbox) mode(name string) os.FileMode {
 // inside turns a script's constants to the sandbox. A script without them would
 // touch this machine.
 func (s *sandbox) inside(script string) string {
-	if strings.Contains(script, "exec 3<&0") && (!strings.Contains(script, "home=/var/lib/provision\n") || !strings.Contains(script, "\nPATH=/usr/local/sbin:")) {
+	if strings.Contains(script, "exec 3<&0") && (!strings.Contains(script, "home=/var/lib/provision\n") || strings.Contains(script, "$run") && !strings.Contains(script, "\nrun=/run/provision\n") || !strings.Contains(script, "\nPATH=/usr/local/sbin:")) {
 		s.t.Fatal("the script's constants have moved: the sandbox does not hold it")
 	}
 	return strings.NewReplacer(
 		"home=/var/lib/provision", "home="+s.path("home"),
+		"run=/run/provision", "run="+s.path("run"),
 		"PATH=/usr/local/sbin", "PATH="+s.path("bin")+":/usr/local/sbin",
 		"0600 root root", "0600 "+s.user+" "+s.group,
 	).Replace(script)
@@ -173,8 +174,7 @@ func op(verb string, args ...string) resource.Op { return resource.Op{Verb: verb
 // stream is operations as provision sends them.
 func stream(t *testing.T, ops ...resource.Op) []byte {
 	t.Helper()
-	script := newScript()
-	script.ops = ops
+	script := &script{ops: ops}
 	operations, err := script.reader()
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,10 @@ type script struct {
 	ops []resource.Op
 }
 
-func newScript() *script { return &script{} }
+// newScript begins with the proof that the run still holds the host's lock.
+func newScript(by Run) *script {
+	return &script{ops: []resource.Op{{Verb: "guarded", Args: []string{by.ID}}}}
+}
 
 // add appends a resource's operations. Packages that follow each other are
 // installed together: a package manager takes its time each time it is called.

@@ -13,7 +13,7 @@ import (
 // first, then one command on the host that does all the rest, then a look at
 // the endpoints that must answer.
 func (r *run) bring(ctx context.Context, plan *HostPlan, stage *StagePlan, progress *progress) error {
-	script := newScript()
+	script := newScript(r.Run)
 	if !progress.begun {
 		if err := script.record(progress.record); err != nil {
 			return err
@@ -60,7 +60,7 @@ func (r *run) answers(ctx context.Context, host, stage string, services []resour
 			return fmt.Errorf("%s: %w", service.ID(), r.lastWords(ctx, host, service, err))
 		}
 	}
-	script := newScript()
+	script := newScript(r.Run)
 	if err := script.record(progress.record); err != nil {
 		return err
 	}

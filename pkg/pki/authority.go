@@ -3,6 +3,7 @@ package pki
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
@@ -32,15 +33,37 @@ type privateKey struct {
 // hour before now until validity after it; CAValidity is usual. It may sign
 // leaves only: its path length is zero (RFC 5280, section 4.2.1.9).
 func NewAuthority(now time.Time, commonName string, validity time.Duration) (*Authority, error) {
+	key, keyPEM, err := newKey()
+	if err != nil {
+		return nil, fmt.Errorf("new certificate authority %q: %w", commonName, err)
+	}
+	return selfSign(now, commonName, validity, key, keyPEM)
+}
+
+// ResignAuthority is NewAuthority with the private key of an authority that was
+// made here, as NewAuthority made it, but came to no certificate.
+func ResignAuthority(now time.Time, commonName string, validity time.Duration, keyPEM []byte) (*Authority, error) {
+	signer, err := parseKey(keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("read the authority's private key: %w", err)
+	}
+	key, ours := signer.(*ecdsa.PrivateKey)
+	if !ours {
+		return nil, fmt.Errorf("authority %q: its private key was not made here; put its certificate beside it", commonName)
+	}
+	encoded, err := encodeKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("authority %q: %w", commonName, err)
+	}
+	return selfSign(now, commonName, validity, key, encoded)
+}
+
+func selfSign(now time.Time, commonName string, validity time.Duration, key *ecdsa.PrivateKey, keyPEM []byte) (*Authority, error) {
 	if err := validateName("common name", commonName); err != nil {
 		return nil, fmt.Errorf("new certificate authority: %w", err)
 	}
 	if validity <= 0 {
 		return nil, fmt.Errorf("new certificate authority %q: validity %s is not positive", commonName, validity)
-	}
-	key, keyPEM, err := newKey()
-	if err != nil {
-		return nil, fmt.Errorf("new certificate authority %q: %w", commonName, err)
 	}
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: commonName},

@@ -58,6 +58,45 @@ func TestNewAuthority_RefusesNonsense(t *testing.T) {
 	}
 }
 
+func TestResignAuthority_IsTheSameAuthorityToThoseThatItSigned(t *testing.T) {
+	t.Parallel()
+	first := newAuthority(t, "cluster CA")
+	again, err := pki.ResignAuthority(start, "cluster CA", pki.CAValidity, first.KeyPEM())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(first.KeyPEM(), again.KeyPEM()) || bytes.Equal(first.CertPEM(), again.CertPEM()) {
+		t.Error("want the same key and another certificate")
+	}
+	leaf, _, err := first.Issue(start, pki.Request{CommonName: "x", Usages: []pki.Usage{pki.Client}}, pki.LeafValidity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(parse(t, again.CertPEM()))
+	if _, err := parse(t, leaf).Verify(x509.VerifyOptions{Roots: roots, CurrentTime: start, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestResignAuthority_TakesNoKeyFromElsewhere(t *testing.T) {
+	t.Parallel()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	for want, keyPEM := range map[string][]byte{"was not made here": foreign, "read the authority's private key": nil} {
+		if _, err := pki.ResignAuthority(start, "ca", pki.CAValidity, keyPEM); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
 func TestParseAuthority_ReadsWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t, "ca")

@@ -28,7 +28,7 @@ type File struct {
 
 // Upload streams a file to the host and returns its path there. The file lies in a directory that only the login user can
 // enter, made once per connection under /var/tmp and removed by Close. Over a connection that breaks, a file with a Sum
-// stays there for a day, and the next upload of it goes on where this one ended.
+// stays there for a day, and the next upload of it, ten seconds later or more, goes on where this one ended.
 //
 // When ctx ends, Upload returns at once and the part that was sent is removed.
 func (c *Client) Upload(ctx context.Context, file File) (string, error) {

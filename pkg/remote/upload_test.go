@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"provision/pkg/remote"
 	"provision/pkg/remote/sshtest"
@@ -285,6 +286,7 @@ func TestUpload_DamagedPartIsToldAndRemoved(t *testing.T) {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
+	age(t, parts[0])
 	client, _ := connect(t)
 	upload := remote.File{Name: "f", Size: int64(len(data)), Sum: sum, Content: bytes.NewReader(data)}
 	_, err = client.Upload(t.Context(), upload)
@@ -312,11 +314,21 @@ func breakUpload(t *testing.T, data []byte, sum string, options ...sshtest.Optio
 		t.Fatalf("%q, %v", parts, err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(parts[0])) })
+	age(t, parts[0])
 	info, err := os.Stat(parts[0])
 	if err != nil || info.Size() == 0 || info.Size() > int64(len(data)/2) {
 		t.Fatalf("%v, %v", info, err)
 	}
 	return filepath.Dir(parts[0]), info.Size()
+}
+
+// age makes a file one that nobody writes to any more.
+func age(t *testing.T, file string) {
+	t.Helper()
+	before := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(file, before, before); err != nil {
+		t.Fatal(err)
+	}
 }
 
 type countingSeeker struct {

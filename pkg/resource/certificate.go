@@ -75,9 +75,17 @@ func presence(fact FileFact) string {
 	return "present"
 }
 
-// Bring writes a new authority where there is none. Half an authority, one
-// whose key was exchanged, or something else in its place, is for a person to
-// judge.
+// Unsigned tells whether the host has the key of an authority that nothing was
+// signed with yet: the run that made it was cut short before the certificate,
+// which Bring writes last. A key that was in use before is none.
+func (a Authority) Unsigned(v View) bool {
+	_, hasCert := v.Facts.Files[a.CertPath]
+	return v.Last == nil && !hasCert && v.Facts.Files[a.KeyPath].Type == "file"
+}
+
+// Bring writes a new authority where there is none, and the certificate of one
+// that has only its key yet. Another half of an authority, one whose key was
+// exchanged, or something else in its place, is for a person to judge.
 func (a Authority) Bring(v View, m Materials) (Operations, error) {
 	have, want := a.Have(v), a.Want(v)
 	for _, path := range []string{a.CertPath, a.KeyPath} {
@@ -85,27 +93,26 @@ func (a Authority) Bring(v View, m Materials) (Operations, error) {
 			return Operations{}, fmt.Errorf("%s: %s is a %s; put the file itself there, so that no new authority is made in its place", a.ID(), path, fact.Type)
 		}
 	}
-	if have.Get("certificate") != have.Get("key") {
+	unsigned := a.Unsigned(v)
+	if have.Get("certificate") != have.Get("key") && !unsigned {
 		return Operations{}, fmt.Errorf("%s: only one of %s and %s is there; put the other back from a backup, or move both away to start a new authority, which replaces every certificate", a.ID(), a.CertPath, a.KeyPath)
 	}
 	if have != nil && have.Get("key sum") != want.Get("key sum") {
 		return Operations{}, fmt.Errorf("%s: %s is not the key that was used before; put it back from a backup, or move it and %s away to start a new authority, which replaces every certificate", a.ID(), a.KeyPath, a.CertPath)
 	}
-	if have != nil {
+	if have != nil && !unsigned {
 		return Operations{Ops: []Op{attributesOp(a.KeyPath, secretAttributes())}, Applied: want}, nil
 	}
 	cert, key, err := m.Authority(a.Name)
 	if err != nil {
 		return Operations{}, err
 	}
+	writeKey, writeCert := WriteOp(a.KeyPath, secretAttributes(), key), WriteOp(a.CertPath, Attributes{Mode: "0644"}.withDefaults(""), cert)
+	if unsigned {
+		return Operations{Ops: []Op{attributesOp(a.KeyPath, secretAttributes()), writeCert}, Applied: want}, nil
+	}
 	want[3].Value = Sum(key)
-	return Operations{
-		Ops: []Op{
-			WriteOp(a.KeyPath, secretAttributes(), key),
-			WriteOp(a.CertPath, Attributes{Mode: "0644"}.withDefaults(""), cert),
-		},
-		Applied: want,
-	}, nil
+	return Operations{Ops: []Op{writeKey, writeCert}, Applied: want}, nil
 }
 
 func secretAttributes() Attributes { return Attributes{Mode: "0600"}.withDefaults("") }

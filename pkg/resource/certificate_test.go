@@ -39,6 +39,18 @@ func TestAuthority_ThatIsThereIsKept(t *testing.T) {
 	checkBring(t, authority(), open, "attributes /pki/ca.key 0600 root root")
 }
 
+// The run that made it was cut short between key and certificate.
+func TestAuthority_ThatHasOnlyItsKeyYetIsGivenACertificate(t *testing.T) {
+	half := seeing(authorityFacts())
+	delete(half.Facts.Files, "/pki/ca.crt")
+	checkDiffering(t, authority(), half, "certificate:  -> present")
+	checkBring(t, authority(), half, "attributes /pki/ca.key 0600 root root", `write /pki/ca.crt 0644 root root "cert of cluster"`)
+	done, _ := authority().Bring(half, materials{})
+	v := seeing(authorityFacts())
+	v.Last = done.Applied
+	checkDiffering(t, authority(), v)
+}
+
 func TestAuthority_WhatOnlyAPersonCanJudgeIsRefused(t *testing.T) {
 	without := func(path string) View {
 		v := seeing(authorityFacts())
@@ -52,6 +64,8 @@ func TestAuthority_WhatOnlyAPersonCanJudgeIsRefused(t *testing.T) {
 	}
 	bothLinked := linked("/pki/ca.key")
 	bothLinked.Facts.Files["/pki/ca.crt"] = FileFact{Type: "link", Mode: "0777"}
+	used := without("/pki/ca.crt")
+	used.Last = authority().Want(seeing(authorityFacts()))
 	exchanged := seeing(authorityFacts())
 	exchanged.Last = State{{"key sum", sumA}}
 	tests := []struct {
@@ -60,7 +74,7 @@ func TestAuthority_WhatOnlyAPersonCanJudgeIsRefused(t *testing.T) {
 		want string
 	}{
 		{"only a certificate", without("/pki/ca.key"), "only one of /pki/ca.crt and /pki/ca.key is there"},
-		{"only a key", without("/pki/ca.crt"), "only one of /pki/ca.crt and /pki/ca.key is there"},
+		{"only a key that was used before", used, "only one of /pki/ca.crt and /pki/ca.key is there"},
 		{"another key", exchanged, "/pki/ca.key is not the key that was used before"},
 		{"a link to the certificate", linked("/pki/ca.crt"), "/pki/ca.crt is a link"},
 		{"a link to the key", linked("/pki/ca.key"), "/pki/ca.key is a link"},
