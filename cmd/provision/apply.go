@@ -52,7 +52,10 @@ func (f *flags) apply(ctx context.Context, options applyOptions) error {
 // applyTo plans, applies and verifies, and reports each as it ends.
 func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, options applyOptions) error {
 	run := newRun(declared.sum)
-	plan := declared.plan(ctx, fleet)
+	plan, err := declared.plan(ctx, fleet)
+	if err != nil {
+		return err
+	}
 	text := options.output == formatText
 	if text {
 		if err := f.printPlan(plan, formatText, options.verbose); err != nil {

@@ -32,7 +32,10 @@ Exit codes: 0 nothing to do; 2 there is; 3 some hosts could not be looked at.`,
 			return err
 		}
 		return f.onHosts(cmd.Context(), func(declared *declared, fleet *fleet) error {
-			plan := declared.plan(cmd.Context(), fleet)
+			plan, err := declared.plan(cmd.Context(), fleet)
+			if err != nil {
+				return err
+			}
 			if err := f.printPlan(plan, output, verbose); err != nil {
 				return err
 			}
@@ -42,10 +45,14 @@ Exit codes: 0 nothing to do; 2 there is; 3 some hosts could not be looked at.`,
 	return command
 }
 
-// plan looks at the hosts and compares.
-func (d *declared) plan(ctx context.Context, fleet *fleet) *converge.Plan {
+// plan looks at the hosts and compares. A look that was cut short says nothing of
+// the hosts.
+func (d *declared) plan(ctx context.Context, fleet *fleet) (*converge.Plan, error) {
 	observed := converge.Observe(ctx, d.hosts, fleet.connections(), fleet.unreachable)
-	return converge.NewPlan(time.Now(), d.hosts, observed)
+	if ctx.Err() != nil {
+		return nil, &exitStatus{code: exitInterrupted}
+	}
+	return converge.NewPlan(time.Now(), d.hosts, observed), nil
 }
 
 func (f *flags) printPlan(plan *converge.Plan, output string, verbose bool) error {
