@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,22 +22,38 @@ type applyOptions struct {
 	output     string
 	verbose    bool
 	skipVerify bool
+	yes        bool
+	check      bool
+	part       selection
+	saved      *planFile
 }
 
 func newApply(f *flags) *cobra.Command {
 	var options applyOptions
 	command := &cobra.Command{
-		Use:   "apply",
+		Use:   "apply [FILE.plan]",
 		Short: "Plan, bring the hosts about, and verify the cluster",
 		Long: `apply looks at every host once, shows what differs from the inventory, brings
 only that about, on all hosts at the same time, and verifies the cluster. Where
-nothing differs it does nothing more.`,
-		Args: usageArgs(cobra.NoArgs),
+nothing differs it does nothing more.
+
+Before services that run are restarted or stopped it asks, or wants --yes. With
+FILE.plan, from "provision plan -o FILE.plan", it does what was planned then, or
+refuses when something else would be done now.`,
+		Args: usageArgs(cobra.MaximumNArgs(1)),
 	}
 	command.Flags().StringVarP(&options.output, "output", "o", formatText, "output `format`: text or json")
 	command.Flags().BoolVarP(&options.verbose, "verbose", "v", false, "list every change of a first install")
 	command.Flags().BoolVar(&options.skipVerify, "skip-verify", false, "don't verify the cluster after changes")
-	command.RunE = func(cmd *cobra.Command, _ []string) error { return f.apply(cmd.Context(), options) }
+	command.Flags().BoolVarP(&options.yes, "yes", "y", false, "restart and stop running services without asking")
+	command.Flags().BoolVar(&options.check, "check", false, "only say what would change, as plan does")
+	options.part.addFlags(command.Flags())
+	command.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return f.applySaved(cmd.Context(), args[0], options)
+		}
+		return f.apply(cmd.Context(), options)
+	}
 	return command
 }
 
@@ -44,24 +61,34 @@ func (f *flags) apply(ctx context.Context, options applyOptions) error {
 	if err := checkFormat(options.output); err != nil {
 		return err
 	}
-	return f.onHosts(ctx, func(declared *declared, fleet *fleet) error {
+	return f.onHosts(ctx, options.part, func(declared *declared, fleet *fleet) error {
 		return f.applyTo(ctx, declared, fleet, options)
 	})
+}
+
+// applySaved does what a saved plan says, of the part that it is about.
+func (f *flags) applySaved(ctx context.Context, file string, options applyOptions) (err error) {
+	if !options.part.isAll() {
+		return usageError(errors.New("a saved plan knows its part: leave out --limit, --only and --no-restart"))
+	}
+	if options.saved, err = readPlanFile(file); err != nil {
+		return err
+	}
+	options.part = options.saved.Selection
+	return f.apply(ctx, options)
 }
 
 // applyTo plans, applies and verifies, and reports each as it ends.
 func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, options applyOptions) error {
 	run := newRun(declared.sum)
-	plan, err := declared.plan(ctx, fleet)
+	plan, err := f.agreedPlan(ctx, declared, fleet, options)
 	if err != nil {
 		return err
 	}
-	text := options.output == formatText
-	if text {
-		if err := f.printPlan(plan, formatText, options.verbose); err != nil {
-			return err
-		}
+	if options.check {
+		return planStatus(plan)
 	}
+	text := options.output == formatText
 	var outcome *converge.Outcome
 	if plan.Summary().Changes > 0 {
 		outcome = f.converge(ctx, declared, fleet, plan, run)
@@ -73,7 +100,7 @@ func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, o
 		}
 	}
 	var checks []report.Check
-	if outcome != nil && outcome.Failed() == 0 && !options.skipVerify {
+	if outcome != nil && outcome.Failed() == 0 && !options.skipVerify && options.part.isAll() {
 		checks = f.verify(ctx, declared, fleet, text)
 	}
 	if !text {
@@ -82,6 +109,29 @@ func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, o
 		}
 	}
 	return runStatus(plan, outcome, checks)
+}
+
+// agreedPlan is the plan that is to be applied: shown, the same as the saved one
+// if there is one, and agreed to where it disturbs what runs.
+func (f *flags) agreedPlan(ctx context.Context, declared *declared, fleet *fleet, options applyOptions) (*converge.Plan, error) {
+	plan, err := declared.plan(ctx, fleet)
+	if err != nil {
+		return nil, err
+	}
+	if options.saved != nil {
+		if err := options.saved.holds(plan, declared); err != nil {
+			return nil, err
+		}
+	}
+	if options.output == formatText || options.check {
+		if err := f.printPlan(plan, options.output, options.verbose); err != nil {
+			return nil, err
+		}
+	}
+	if options.yes || options.check || options.saved != nil {
+		return plan, nil
+	}
+	return plan, f.confirm(ctx, plan, openTerminal)
 }
 
 // converge applies the plan and shows how far it came.

@@ -29,7 +29,7 @@ own, into a file that only the operator can read.`,
 	}
 	command.Flags().StringVarP(&output, "output", "o", "", "`file` to merge into, - to print (default ~/.kube/config)")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
-		return f.onHosts(cmd.Context(), func(declared *declared, fleet *fleet) error {
+		return f.onHosts(cmd.Context(), selection{}, func(declared *declared, fleet *fleet) error {
 			if err := fleet.unreachable[declared.inventory.Master[0].Name]; err != nil {
 				return err
 			}

@@ -28,7 +28,7 @@ Exit codes: 0 every check passes; 2 one does not.`,
 		if err := checkFormat(output); err != nil {
 			return err
 		}
-		return f.onHosts(cmd.Context(), func(declared *declared, fleet *fleet) error {
+		return f.onHosts(cmd.Context(), selection{}, func(declared *declared, fleet *fleet) error {
 			checks := f.verify(cmd.Context(), declared, fleet, output == formatText)
 			if output == formatJSON {
 				text, err := report.ChecksJSON(checks)

@@ -124,6 +124,7 @@ func heal(t *testing.T) {
 // goesOn applies again: the upload goes on where it ended.
 func (o *operator) goesOn() {
 	o.t.Helper()
+	until(o.t, "! pgrep sftp-server")                                      // what it had been sent is written
 	on(o.t, "node", "touch -d '1 minute ago' /var/tmp/provision-*/*.part") // a younger one may be in use
 	r := o.must(0, append(apply(), "--debug"))
 	if !strings.Contains(r.output, "resumed=") || strings.Contains(r.output, "resumed=0") {
