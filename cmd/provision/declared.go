@@ -83,7 +83,7 @@ func (d *declared) render(ctx context.Context, set *blueprint.Set, downloads str
 		return err
 	}
 	if d.hosts, err = set.Desired(d.inventory, d.artifacts); err != nil {
-		return err
+		return usageError(err) // the inventory asks for what the set or the artifacts don't have
 	}
 	d.image, err = set.SampleImage(d.inventory, d.artifacts)
 	return err

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"provision/pkg/cluster"
 	"provision/pkg/converge"
 	"provision/pkg/inventory"
 	"provision/pkg/remote"
@@ -135,6 +136,15 @@ func (f *fleet) connections() map[string]converge.Connection {
 		connections[name] = client
 	}
 	return connections
+}
+
+// clusterHosts are the fleet's hosts as package cluster sees them.
+func (f *fleet) clusterHosts() map[string]cluster.Host {
+	hosts := make(map[string]cluster.Host, len(f.hosts))
+	for name, client := range f.hosts {
+		hosts[name] = client
+	}
+	return hosts
 }
 
 func (f *fleet) close() {

@@ -65,9 +65,5 @@ func (f *flags) verify(ctx context.Context, declared *declared, fleet *fleet, te
 }
 
 func (d *declared) target(fleet *fleet) cluster.Target {
-	hosts := make(map[string]cluster.Host, len(fleet.hosts))
-	for name, client := range fleet.hosts {
-		hosts[name] = client
-	}
-	return cluster.Target{Inventory: d.inventory, Hosts: hosts, Image: d.image}
+	return cluster.Target{Inventory: d.inventory, Hosts: fleet.clusterHosts(), Image: d.image}
 }
