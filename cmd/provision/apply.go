@@ -21,6 +21,7 @@ type applyOptions struct {
 	output     string
 	verbose    bool
 	skipVerify bool
+	rollout    rollout
 }
 
 func newApply(f *flags) *cobra.Command {
@@ -36,12 +37,16 @@ nothing differs it does nothing more.`,
 	command.Flags().StringVarP(&options.output, "output", "o", formatText, "output `format`: text or json")
 	command.Flags().BoolVarP(&options.verbose, "verbose", "v", false, "list every change of a first install")
 	command.Flags().BoolVar(&options.skipVerify, "skip-verify", false, "don't verify the cluster after changes")
+	options.rollout.addFlags(command)
 	command.RunE = func(cmd *cobra.Command, _ []string) error { return f.apply(cmd.Context(), options) }
 	return command
 }
 
 func (f *flags) apply(ctx context.Context, options applyOptions) error {
 	if err := checkFormat(options.output); err != nil {
+		return err
+	}
+	if err := options.rollout.parse(); err != nil {
 		return err
 	}
 	return f.onHosts(ctx, func(declared *declared, fleet *fleet) error {
@@ -61,7 +66,7 @@ func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, o
 	}
 	var outcome *converge.Outcome
 	if plan.Summary().Changes > 0 {
-		outcome = f.converge(ctx, declared, fleet, plan, run)
+		outcome = f.converge(ctx, declared, fleet, plan, run, options.rollout)
 		if outcome.Refused != nil {
 			return fmt.Errorf("nothing was changed: %w", outcome.Refused)
 		}
@@ -82,7 +87,7 @@ func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, o
 }
 
 // converge applies the plan and shows how far it came.
-func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, plan *converge.Plan, run converge.Run) *converge.Outcome {
+func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, plan *converge.Plan, run converge.Run, rollout rollout) *converge.Outcome {
 	style := report.DetectStyle(f.stderr)
 	style.Live = style.Live && !f.debug // log lines would tear the view
 	progress := report.NewProgress(f.stderr, style, plan)
@@ -94,6 +99,9 @@ func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, 
 		Artifacts: declared.artifacts,
 		PushImage: pushImage,
 		Observer:  progress.Event,
+
+		MaxUnavailable: rollout.limit,
+		MaxFail:        rollout.maxFail,
 	})
 }
 
