@@ -26,6 +26,7 @@ type applyOptions struct {
 	check      bool
 	part       selection
 	saved      *planFile
+	rollout    rollout
 }
 
 func newApply(f *flags) *cobra.Command {
@@ -48,6 +49,7 @@ refuses when something else would be done now.`,
 	command.Flags().BoolVarP(&options.yes, "yes", "y", false, "restart and stop running services without asking")
 	command.Flags().BoolVar(&options.check, "check", false, "only say what would change, as plan does")
 	options.part.addFlags(command.Flags())
+	options.rollout.addFlags(command)
 	command.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			return f.applySaved(cmd.Context(), args[0], options)
@@ -59,6 +61,9 @@ refuses when something else would be done now.`,
 
 func (f *flags) apply(ctx context.Context, options applyOptions) error {
 	if err := checkFormat(options.output); err != nil {
+		return err
+	}
+	if err := options.rollout.parse(); err != nil {
 		return err
 	}
 	return f.onHosts(ctx, options.part, func(declared *declared, fleet *fleet) error {
@@ -91,7 +96,7 @@ func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, o
 	text := options.output == formatText
 	var outcome *converge.Outcome
 	if plan.Summary().Changes > 0 {
-		outcome = f.converge(ctx, declared, fleet, plan, run)
+		outcome = f.converge(ctx, declared, fleet, plan, run, options.rollout)
 		if outcome.Refused != nil {
 			return fmt.Errorf("nothing was changed: %w", outcome.Refused)
 		}
@@ -135,7 +140,7 @@ func (f *flags) agreedPlan(ctx context.Context, declared *declared, fleet *fleet
 }
 
 // converge applies the plan and shows how far it came.
-func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, plan *converge.Plan, run converge.Run) *converge.Outcome {
+func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, plan *converge.Plan, run converge.Run, rollout rollout) *converge.Outcome {
 	style := report.DetectStyle(f.stderr)
 	style.Live = style.Live && !f.debug // log lines would tear the view
 	progress := report.NewProgress(f.stderr, style, plan)
@@ -147,6 +152,9 @@ func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, 
 		Artifacts: declared.artifacts,
 		PushImage: pushImage,
 		Observer:  progress.Event,
+
+		MaxUnavailable: rollout.limit,
+		MaxFail:        rollout.maxFail,
 	})
 }
 
