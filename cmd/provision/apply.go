@@ -146,7 +146,7 @@ func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, 
 	progress := report.NewProgress(f.stderr, style, plan)
 	progress.Start()
 	defer progress.Stop()
-	return converge.Apply(ctx, plan, converge.Options{
+	options := converge.Options{
 		Run:       run,
 		Hosts:     fleet.connections(),
 		Artifacts: declared.artifacts,
@@ -155,7 +155,13 @@ func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, 
 
 		MaxUnavailable: rollout.limit,
 		MaxFail:        rollout.maxFail,
-	})
+	}
+	if rollout.drain {
+		disturb, closeDrain := drain(declared, fleet)
+		defer closeDrain()
+		options.Disturb = disturb
+	}
+	return converge.Apply(ctx, plan, options)
 }
 
 func pushImage(ctx context.Context, host converge.Connection, i resource.Image, artifacts converge.Artifacts, authorityPEM []byte) (string, error) {

@@ -14,6 +14,7 @@ type rollout struct {
 	maxUnavailable string
 	maxFail        int
 	serial         bool
+	drain          bool
 
 	limit converge.Limit
 }
@@ -21,6 +22,7 @@ type rollout struct {
 func (r *rollout) addFlags(command *cobra.Command) {
 	command.Flags().StringVar(&r.maxUnavailable, "max-unavailable", "", "how many `hosts` of a stage may restart what runs at the same time: a number, or a share as in 25% (default 1 or 10%, whichever is more)")
 	command.Flags().BoolVar(&r.serial, "serial", false, "one host at a time restarts what runs, as --max-unavailable 1")
+	command.Flags().BoolVar(&r.drain, "drain", false, "move the pods of a slave elsewhere before what runs on it is restarted, as disruption budgets allow")
 	command.Flags().IntVar(&r.maxFail, "max-fail", 0, "begin no other host once this `number` of hosts has failed (default no limit)")
 }
 

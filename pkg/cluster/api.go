@@ -116,6 +116,11 @@ func (a *api) close() { a.client.CloseIdleConnections() }
 type statusError struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
+	Details struct {
+		Causes []struct {
+			Reason string `json:"reason"`
+		} `json:"causes"`
+	} `json:"details"`
 }
 
 // Error is the API's own message.
@@ -126,6 +131,20 @@ func (e *statusError) Error() string {
 func hasStatus(err error, code int) bool {
 	var status *statusError
 	return errors.As(err, &status) && status.Code == code
+}
+
+// hasCause tells whether the API gave a reason of its own for its answer.
+func hasCause(err error, reason string) bool {
+	var status *statusError
+	if !errors.As(err, &status) {
+		return false
+	}
+	for _, cause := range status.Details.Causes {
+		if cause.Reason == reason {
+			return true
+		}
+	}
+	return false
 }
 
 // do sends a request; body and into may be nil. into must be fresh: what an

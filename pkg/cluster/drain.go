@@ -91,7 +91,8 @@ func (p leaving) isOwned() bool {
 // Drain cordons a node and evicts its pods, as disruption budgets allow, and
 // returns when they are gone. A node without pods that could move is left alone,
 // as is one that the API does not know. A pod that nothing would make again is
-// an error, before anything is evicted. What Drain has cordoned, Uncordon opens.
+// an error, before anything is evicted. What Drain has cordoned, Uncordon opens;
+// where Drain fails, it has done so itself.
 func (d *Drainer) Drain(ctx context.Context, node string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.patience, fmt.Errorf("the pods did not leave within %s", d.patience))
 	defer cancel()
@@ -111,12 +112,20 @@ func (d *Drainer) Drain(ctx context.Context, node string) error {
 	if err := d.cordon(ctx, node); err != nil {
 		return wrapDrain(node, err)
 	}
+	if err := d.empty(ctx, pods); err != nil {
+		return wrapDrain(node, errors.Join(err, d.Uncordon(context.WithoutCancel(ctx), node)))
+	}
+	return nil
+}
+
+// empty evicts pods and waits until they are gone.
+func (d *Drainer) empty(ctx context.Context, pods []leaving) error {
 	for _, pod := range pods {
 		if err := d.evict(ctx, pod); err != nil {
-			return wrapDrain(node, err)
+			return err
 		}
 	}
-	return wrapDrain(node, d.gone(ctx, pods))
+	return d.gone(ctx, pods)
 }
 
 func wrapDrain(node string, err error) error {
@@ -194,7 +203,7 @@ func (d *Drainer) evict(ctx context.Context, pod leaving) error {
 	for {
 		err := d.api.do(ctx, http.MethodPost, pod.path()+"/eviction", request, nil)
 		switch {
-		case err == nil || hasStatus(err, http.StatusNotFound):
+		case err == nil || hasStatus(err, http.StatusNotFound) || hasCause(err, "NamespaceTerminating"): // it goes by itself
 			return nil
 		case hasStatus(err, http.StatusTooManyRequests):
 			refused = err

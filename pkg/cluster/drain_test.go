@@ -109,9 +109,27 @@ func TestDrain_BudgetThatNeverAllowsIsToldInTime(t *testing.T) {
 	s, drainer := moving(t, podOf("web", "ReplicaSet"))
 	drainer.patience = 50 * time.Millisecond
 	s.refuse = map[string]int{"POST /api/v1/namespaces/default/pods/web/eviction": 1 << 30}
+	looks := 0
+	s.onRequest = func(r *http.Request) {
+		if r.Method+" "+r.URL.Path == "GET /api/v1/nodes/slave1" {
+			looks++
+		}
+	}
 	err := drainer.Drain(t.Context(), "slave1")
 	if err == nil || !strings.Contains(err.Error(), "evict default/web: the pods did not leave within 50ms") || !strings.Contains(err.Error(), "budget") {
 		t.Errorf("got %v", err)
+	}
+	if looks != 2 {
+		t.Error("the node was not looked at again, to uncordon it")
+	}
+}
+
+func TestDrain_PodOfANamespaceThatGoesIsNotInTheWay(t *testing.T) {
+	t.Parallel()
+	s, drainer := moving(t, podOf("web", "ReplicaSet"))
+	s.terminating = "POST /api/v1/namespaces/default/pods/web/eviction"
+	if err := drainer.Drain(t.Context(), "slave1"); err != nil {
+		t.Error(err)
 	}
 }
 

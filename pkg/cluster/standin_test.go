@@ -41,8 +41,10 @@ type standIn struct {
 	// onRequest, if set, is told of each request, with the mutex held.
 	onRequest func(*http.Request)
 	// refuse is how often requests are answered 429 yet.
-	refuse   map[string]int
-	commands [][]string // of all hosts
+	refuse map[string]int
+	// terminating is a request whose namespace is going.
+	terminating string
+	commands    [][]string // of all hosts
 	// files are those of every host, etcdErr what etcdctl says.
 	files     map[string]string
 	addresses string
@@ -152,6 +154,11 @@ func (s *standIn) answer(w http.ResponseWriter, r *http.Request) {
 		s.refuse[request]--
 		w.WriteHeader(http.StatusTooManyRequests)
 		fmt.Fprint(w, `{"code": 429, "message": "the disruption budget does not allow it"}`)
+		return
+	}
+	if r.Method+" "+r.URL.Path == s.terminating {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"code": 403, "message": "forbidden", "details": {"causes": [{"reason": "NamespaceTerminating"}]}}`)
 		return
 	}
 	if r.Method != http.MethodGet {

@@ -34,6 +34,8 @@ type Options struct {
 	// MaxFail is the number of failed hosts from which on no other is begun; 0
 	// begins all.
 	MaxFail int
+	// Disturb, if set, is called around the restart of services that run.
+	Disturb Disturb
 
 	// interval replaces endpointInterval in tests, patience guardPatience, settle
 	// settlingTime.
@@ -185,7 +187,7 @@ func (r *run) stage(ctx context.Context, plan *HostPlan, stage *StagePlan, progr
 	timing = StageTiming{Stage: stage.Name, Start: time.Now()}
 	if err == nil {
 		r.emit(Event{Kind: EventStageStarted, Host: plan.Host, Stage: stage.Name})
-		err = r.bring(ctx, plan, stage, progress)
+		err = r.prepared(ctx, plan, stage, progress)
 	}
 	timing.End = time.Now()
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLockLost) && !errors.Is(err, errLockLost) {
