@@ -14,8 +14,8 @@ import (
 func sshd(t *testing.T, settings string) {
 	t.Helper()
 	restored(t, "node",
-		fmt.Sprintf("printf '%%s\\n' '%s' >/etc/ssh/sshd_config.d/01-test.conf && systemctl restart ssh", settings),
-		"rm /etc/ssh/sshd_config.d/01-test.conf && systemctl restart ssh")
+		fmt.Sprintf("printf '%%s\\n' '%s' >/etc/ssh/sshd_config.d/01-test.conf && systemctl reset-failed ssh && systemctl restart ssh", settings),
+		"rm /etc/ssh/sshd_config.d/01-test.conf && systemctl reset-failed ssh && systemctl restart ssh")
 }
 
 func keygen(t *testing.T, args ...string) {
@@ -187,8 +187,8 @@ func TestShell_LoginShells(t *testing.T) {
 // A login shell that talks breaks SFTP; files arrive all the same.
 func TestShell_NoisyAndWithoutSFTP(t *testing.T) {
 	restored(t, "node", `printf 'echo "Welcome $(touch /tmp/x)"; echo "warning" >&2\n' >/root/.bashrc`, "rm /root/.bashrc")
-	restored(t, "node", "cd /etc/ssh && cp -p sshd_config before && sed -i /Subsystem/d sshd_config && systemctl restart ssh",
-		"cd /etc/ssh && mv before sshd_config && systemctl restart ssh")
+	restored(t, "node", "cd /etc/ssh && cp -p sshd_config before && sed -i /Subsystem/d sshd_config && systemctl reset-failed ssh && systemctl restart ssh",
+		"cd /etc/ssh && mv before sshd_config && systemctl reset-failed ssh && systemctl restart ssh")
 	newOperator(t, "").converges()
 	if got := on(t, "node", "sha256sum /opt/reach/large | cut -c 1-64; ls -A /var/tmp | grep provision || true"); got != sumOf(t, files)+"\n" {
 		t.Errorf("on the host:\n%s", got)

@@ -98,8 +98,8 @@ func TestHostKeys_AcceptNewThenChanged(t *testing.T) {
 		t.Fatalf("known_hosts: %q, %v", known, err)
 	}
 	before := on(t, "node", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub | cut -d ' ' -f 2")
-	restored(t, "node", `cd /etc/ssh && mkdir before && cp -p ssh_host_* before/ && rm ssh_host_ed25519_key* && ssh-keygen -q -t ed25519 -N '' -f ssh_host_ed25519_key && systemctl restart ssh`,
-		"cd /etc/ssh && mv before/* . && rmdir before && systemctl restart ssh")
+	restored(t, "node", `cd /etc/ssh && mkdir before && cp -p ssh_host_* before/ && rm ssh_host_ed25519_key* && ssh-keygen -q -t ed25519 -N '' -f ssh_host_ed25519_key && systemctl reset-failed ssh && systemctl restart ssh`,
+		"cd /etc/ssh && mv before/* . && rmdir before && systemctl reset-failed ssh && systemctl restart ssh")
 	after := on(t, "node", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub | cut -d ' ' -f 2")
 	o.must(3, []string{"plan"}, strings.TrimSpace(before), strings.TrimSpace(after), "learnt:1", "someone may be listening in", "ssh-keygen -f")
 	o.must(2, []string{"hostkeys", "scan"}, "changed")
