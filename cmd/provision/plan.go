@@ -20,7 +20,8 @@ func newPlan(f *flags) *cobra.Command {
 		Long: `plan looks at every host once and says what differs from the inventory, and
 why: new; drift (the host was changed); change (the inventory, a template or a
 version was); both; follows (a service whose files change); renewal (a
-certificate no longer serves).
+certificate no longer serves); orphan (no longer declared, and made by
+provision: it is removed).
 
 Exit codes: 0 nothing to do; 2 there is; 3 some hosts could not be looked at.`,
 		Args: usageArgs(cobra.NoArgs),

@@ -37,6 +37,7 @@ type CauseCounts struct {
 	Both    int `json:"both"`
 	Follows int `json:"follows"`
 	Renewal int `json:"renewal"`
+	Orphan  int `json:"orphan"`
 }
 
 // PlanHost is what a run will do on one host.
@@ -114,6 +115,8 @@ func countCauses(plan *converge.Plan) CauseCounts {
 				counts.Follows++
 			case converge.CauseRenewal:
 				counts.Renewal++
+			case converge.CauseOrphan:
+				counts.Orphan++
 			}
 		}
 	}

@@ -132,7 +132,7 @@ func actionSymbol(action converge.Action) (string, tone) {
 		return "▸", toneGood
 	case converge.ActionRestart:
 		return "↻", toneWarn
-	case converge.ActionStop:
+	case converge.ActionStop, converge.ActionRemove:
 		return "-", toneBad
 	case converge.ActionRun:
 		return "!", toneNote
@@ -205,6 +205,7 @@ func causeWords(plan *converge.Plan) string {
 		{counts.Change, converge.CauseChange},
 		{counts.Both, converge.CauseBoth},
 		{counts.Renewal, converge.CauseRenewal},
+		{counts.Orphan, converge.CauseOrphan},
 		{counts.Follows, converge.CauseFollows},
 	} {
 		if cause.n > 0 {
