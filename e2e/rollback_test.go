@@ -105,7 +105,7 @@ func TestOrphan_HostThatDropsARoleLosesWhatItBrought(t *testing.T) {
 			t.Errorf("the plan lacks %q:\n%s", want, plan)
 		}
 	}
-	for _, never := range []string{"package", "sysctl", "module", "registry.service", "slave1", "master"} {
+	for _, never := range []string{"remove package", "remove sysctl", "remove module", "remove command", "registry.service", "slave1", "master"} {
 		if strings.Contains(plan, never) {
 			t.Errorf("the plan names %s:\n%s", never, plan)
 		}

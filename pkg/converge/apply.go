@@ -267,6 +267,7 @@ func newProgress(id Run, plan *HostPlan) *progress {
 			}
 		}
 	}
+	markPast(plan, record)
 	return &progress{record: record, declared: declared}
 }
 

@@ -80,6 +80,8 @@ const (
 	// ActionRemove takes away what is no longer declared; a service is stopped and
 	// disabled.
 	ActionRemove Action = "remove"
+	// ActionRestore brings back what was there before a run.
+	ActionRestore Action = "restore"
 )
 
 // Cause is why a resource is not as wanted.
@@ -102,6 +104,8 @@ const (
 	CauseRenewal Cause = "renewal"
 	// CauseOrphan is no longer declared, and was made by provision.
 	CauseOrphan Cause = "orphan"
+	// CauseRollback is what a run changed that is being rolled back.
+	CauseRollback Cause = "rollback"
 )
 
 // NewPlan compares what is wanted with what was seen. It is a pure function:
@@ -175,6 +179,9 @@ func compare(r resource.Resource, view resource.View) (Change, bool) {
 // service is the changed service, if the change is one of a service that is to
 // run.
 func (c Change) service() (resource.Service, bool) {
+	if p, ok := c.resource.(past); ok {
+		return p.service, p.service.Unit != ""
+	}
 	service, ok := c.resource.(resource.Service)
 	return service, ok && !service.Stopped
 }

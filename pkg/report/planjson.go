@@ -38,6 +38,8 @@ type CauseCounts struct {
 	Follows int `json:"follows"`
 	Renewal int `json:"renewal"`
 	Orphan  int `json:"orphan"`
+	// Rollback counts what is brought back; of a rollback's plan only.
+	Rollback int `json:"rollback,omitempty"`
 }
 
 // PlanHost is what a run will do on one host.
@@ -117,6 +119,8 @@ func countCauses(plan *converge.Plan) CauseCounts {
 				counts.Renewal++
 			case converge.CauseOrphan:
 				counts.Orphan++
+			case converge.CauseRollback:
+				counts.Rollback++
 			}
 		}
 	}

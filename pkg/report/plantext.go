@@ -136,7 +136,7 @@ func actionSymbol(action converge.Action) (string, tone) {
 		return "-", toneBad
 	case converge.ActionRun:
 		return "!", toneNote
-	case converge.ActionUpdate, converge.ActionConfigure:
+	case converge.ActionUpdate, converge.ActionConfigure, converge.ActionRestore:
 	}
 	return "~", toneWarn
 }
@@ -206,6 +206,7 @@ func causeWords(plan *converge.Plan) string {
 		{counts.Both, converge.CauseBoth},
 		{counts.Renewal, converge.CauseRenewal},
 		{counts.Orphan, converge.CauseOrphan},
+		{counts.Rollback, converge.CauseRollback},
 		{counts.Follows, converge.CauseFollows},
 	} {
 		if cause.n > 0 {
