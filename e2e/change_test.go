@@ -112,7 +112,7 @@ func TestBadFlag_IsShownInTheServicesOwnWordsAndHeals(t *testing.T) {
 	s := cluster(t)
 	s.rewrite(t, []string{"slave1", "slave2"}, "  scheduler: {extraArgs: {no-such-flag: x}}\n")
 	r := s.must(t, 3, "apply")
-	for _, want := range []string{"master", "service kube-scheduler.service", "unknown flag: --no-such-flag"} {
+	for _, want := range []string{"master", "service kube-scheduler.service", "unknown flag: --no-such-flag", "rolled back"} {
 		if !strings.Contains(r.stdout+r.stderr, want) {
 			t.Errorf("the report lacks %q:\n%s%s", want, r.stdout, r.stderr)
 		}

@@ -22,7 +22,8 @@ func newPlan(f *flags) *cobra.Command {
 		Long: `plan looks at every host once and says what differs from the inventory, and
 why: new; drift (the host was changed); change (the inventory, a template or a
 version was); both; follows (a service whose files change); renewal (a
-certificate no longer serves).
+certificate no longer serves); orphan (no longer declared, and made by
+provision: it is removed).
 
 With -o FILE.plan the plan is saved too, and "provision apply FILE.plan" does
 exactly that, or refuses when a host or the inventory has changed since.

@@ -229,6 +229,8 @@ func (r *run) takeTurn(ctx context.Context, plan *HostPlan, stage *StagePlan) er
 // progress is the record of a host while a run changes it.
 type progress struct {
 	record *Record
+	// declared are the resources of the plan but those that are to be removed.
+	declared map[resource.ID]bool
 	// begun tells that the record on the host is marked.
 	begun bool
 	// brought counts the resources that were brought about.
@@ -244,10 +246,20 @@ func newProgress(id Run, plan *HostPlan) *progress {
 	if plan.Err != nil {
 		return nil
 	}
-	record := plan.last.next(id)
+	record, declared := plan.last.next(id), map[resource.ID]bool{}
+	for _, name := range plan.forgotten {
+		delete(record.Resources, name)
+		delete(record.Places, name)
+	}
 	for _, stage := range plan.Stages {
 		for _, r := range stage.resources {
 			name := r.ID().String()
+			if places := resource.Places(r); len(places) > 0 {
+				record.Places[name] = places
+			} else {
+				delete(record.Places, name)
+			}
+			declared[r.ID()] = true
 			service, isService := r.(resource.Service)
 			switch changed := plan.view.Changed[r.ID()]; {
 			case !changed:
@@ -257,7 +269,8 @@ func newProgress(id Run, plan *HostPlan) *progress {
 			}
 		}
 	}
-	return &progress{record: record}
+	markPast(plan, record)
+	return &progress{record: record, declared: declared}
 }
 
 // done remembers what a stage applied.
@@ -265,6 +278,9 @@ func (p *progress) done(applied map[resource.ID]resource.State) {
 	for id, state := range applied {
 		if state == nil {
 			delete(p.record.Resources, id.String())
+			if !p.declared[id] {
+				delete(p.record.Places, id.String())
+			}
 			continue
 		}
 		p.record.Resources[id.String()] = state

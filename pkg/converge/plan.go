@@ -34,6 +34,8 @@ type HostPlan struct {
 
 	view resource.View
 	last *Record
+	// forgotten is what the record has, nobody declares, and stays on the host.
+	forgotten []string
 	// recordSum is that of the record that the host was planned from.
 	recordSum string
 }
@@ -75,6 +77,11 @@ const (
 	ActionConfigure Action = "configure"
 	ActionStop      Action = "stop"
 	ActionRun       Action = "run"
+	// ActionRemove takes away what is no longer declared; a service is stopped and
+	// disabled.
+	ActionRemove Action = "remove"
+	// ActionRestore brings back what was there before a run.
+	ActionRestore Action = "restore"
 )
 
 // Cause is why a resource is not as wanted.
@@ -95,6 +102,10 @@ const (
 	CauseFollows Cause = "follows"
 	// CauseRenewal is a certificate that no longer serves.
 	CauseRenewal Cause = "renewal"
+	// CauseOrphan is no longer declared, and was made by provision.
+	CauseOrphan Cause = "orphan"
+	// CauseRollback is what a run changed that is being rolled back.
+	CauseRollback Cause = "rollback"
 )
 
 // NewPlan compares what is wanted with what was seen. It is a pure function:
@@ -129,6 +140,9 @@ func planHost(now time.Time, host resource.Host, seen Observation, authorities m
 			}
 		}
 		plan.Stages = append(plan.Stages, stagePlan)
+	}
+	if seen.Err == nil {
+		plan.planOrphans(host.Resources())
 	}
 	return plan
 }
@@ -165,6 +179,9 @@ func compare(r resource.Resource, view resource.View) (Change, bool) {
 // service is the changed service, if the change is one of a service that is to
 // run.
 func (c Change) service() (resource.Service, bool) {
+	if p, ok := c.resource.(past); ok {
+		return p.service, p.service.Unit != ""
+	}
 	service, ok := c.resource.(resource.Service)
 	return service, ok && !service.Stopped
 }

@@ -20,6 +20,9 @@ type Record struct {
 	Run Run `json:"run"`
 	// Resources holds the state that was applied, by resource.ID.String.
 	Resources map[string]resource.State `json:"resources"`
+	// Places are what is to be removed when a resource is no longer declared
+	// (resource.Places). What has none is only forgotten then.
+	Places map[string][]string `json:"places,omitempty"`
 }
 
 // Run says which run it was.
@@ -60,7 +63,11 @@ func (r *Record) Last(id resource.ID) resource.State {
 
 // next starts the record that a run writes, from this one.
 func (r *Record) next(run Run) *Record {
-	return &Record{Version: recordVersion, Run: run, Resources: maps.Clone(r.Resources)}
+	next := &Record{Version: recordVersion, Run: run, Resources: maps.Clone(r.Resources), Places: maps.Clone(r.Places)}
+	if next.Places == nil {
+		next.Places = map[string][]string{}
+	}
+	return next
 }
 
 // op writes the record on its host.

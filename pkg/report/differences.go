@@ -20,6 +20,9 @@ func isSum(value string) bool { return sumPattern.MatchString(value) }
 // restarts. What a diff shows better, and what goes without saying of something
 // new, is left out.
 func details(change converge.Change, verbose bool) []string {
+	if change.Action == converge.ActionRemove {
+		return []string{removalWords(change.Resource.Kind)}
+	}
 	words := differenceWords(change)
 	verb, ok := serviceVerb(change.Action)
 	if !ok {
@@ -35,13 +38,24 @@ func details(change converge.Change, verbose bool) []string {
 	return []string{verb}
 }
 
+// removalWords tell what becomes of what is no longer declared.
+func removalWords(kind string) string {
+	switch kind {
+	case "service":
+		return "stop and disable: no longer declared"
+	case "directory":
+		return "no longer declared; stays if anything is in it"
+	}
+	return "no longer declared"
+}
+
 // serviceVerb is the word for what happens to a unit that is not plain from the
 // differences.
 func serviceVerb(action converge.Action) (string, bool) {
 	switch action {
 	case converge.ActionStart, converge.ActionRestart, converge.ActionStop:
 		return string(action), true
-	case converge.ActionCreate, converge.ActionUpdate, converge.ActionConfigure, converge.ActionRun:
+	case converge.ActionCreate, converge.ActionUpdate, converge.ActionConfigure, converge.ActionRun, converge.ActionRemove, converge.ActionRestore:
 	}
 	return "", false
 }

@@ -37,6 +37,9 @@ type CauseCounts struct {
 	Both    int `json:"both"`
 	Follows int `json:"follows"`
 	Renewal int `json:"renewal"`
+	Orphan  int `json:"orphan"`
+	// Rollback counts what is brought back; of a rollback's plan only.
+	Rollback int `json:"rollback,omitempty"`
 }
 
 // PlanHost is what a run will do on one host.
@@ -114,6 +117,10 @@ func countCauses(plan *converge.Plan) CauseCounts {
 				counts.Follows++
 			case converge.CauseRenewal:
 				counts.Renewal++
+			case converge.CauseOrphan:
+				counts.Orphan++
+			case converge.CauseRollback:
+				counts.Rollback++
 			}
 		}
 	}

@@ -132,11 +132,11 @@ func actionSymbol(action converge.Action) (string, tone) {
 		return "▸", toneGood
 	case converge.ActionRestart:
 		return "↻", toneWarn
-	case converge.ActionStop:
+	case converge.ActionStop, converge.ActionRemove:
 		return "-", toneBad
 	case converge.ActionRun:
 		return "!", toneNote
-	case converge.ActionUpdate, converge.ActionConfigure:
+	case converge.ActionUpdate, converge.ActionConfigure, converge.ActionRestore:
 	}
 	return "~", toneWarn
 }
@@ -205,6 +205,8 @@ func causeWords(plan *converge.Plan) string {
 		{counts.Change, converge.CauseChange},
 		{counts.Both, converge.CauseBoth},
 		{counts.Renewal, converge.CauseRenewal},
+		{counts.Orphan, converge.CauseOrphan},
+		{counts.Rollback, converge.CauseRollback},
 		{counts.Follows, converge.CauseFollows},
 	} {
 		if cause.n > 0 {
