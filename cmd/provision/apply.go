@@ -51,6 +51,9 @@ refuses when something else would be done now.`,
 	options.part.addFlags(command.Flags())
 	options.rollout.addFlags(command)
 	command.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := options.part.checkFlags(cmd.Flags()); err != nil {
+			return err
+		}
 		if len(args) > 0 {
 			return f.applySaved(cmd.Context(), args[0], options)
 		}

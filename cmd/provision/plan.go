@@ -35,6 +35,9 @@ Exit codes: 0 nothing to do; 2 there is; 3 some hosts could not be looked at.`,
 	part.addFlags(command.Flags())
 	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "list every change of a first install")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := part.checkFlags(cmd.Flags()); err != nil {
+			return err
+		}
 		file := ""
 		if strings.HasSuffix(output, planSuffix) {
 			file, output = output, formatText

@@ -39,6 +39,9 @@ Exit codes: 0 done; 1 nothing was done; 3 some hosts failed.`,
 	command.Flags().StringSliceVar(&limit, "limit", nil, "only these `hosts`: names, addresses, roles; * is any text")
 	rollout.addFlags(command)
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := (selection{Limit: limit}).checkFlags(cmd.Flags()); err != nil {
+			return err
+		}
 		if run == "" {
 			return usageError(errors.New("which run? write --run ID; provision history lists them"))
 		}

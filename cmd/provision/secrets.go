@@ -56,7 +56,11 @@ func (a *asker) ask(ctx context.Context, secret remote.Secret, attempt int) (str
 	if attempt > 0 {
 		again = "that was not it; "
 	}
-	return readHidden(ctx, tty, fmt.Sprintf("%s%s of %s: ", again, secret.Kind, secret.Subject))
+	who := ""
+	if secret.For != "" {
+		who = fmt.Sprintf(" (%s asks first)", secret.For)
+	}
+	return readHidden(ctx, tty, fmt.Sprintf("%s%s of %s%s: ", again, secret.Kind, secret.Subject, who))
 }
 
 // readHidden asks for a line on a terminal without showing it, and closes the

@@ -28,6 +28,17 @@ func (s *selection) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&s.NoRestart, "no-restart", false, "don't stop or restart services that run; the next plan shows what is left")
 }
 
+// checkFlags refuses a flag without a value, as of a variable that is not set: it
+// must not mean all.
+func (s selection) checkFlags(flags *pflag.FlagSet) error {
+	for name, values := range map[string][]string{"limit": s.Limit, "only": s.Only} {
+		if flags.Changed(name) && (len(values) == 0 || slices.Contains(values, "")) {
+			return usageError(fmt.Errorf("--%s is empty: name something, or leave the flag out", name))
+		}
+	}
+	return nil
+}
+
 // isAll tells whether nothing is left out.
 func (s selection) isAll() bool { return len(s.Limit) == 0 && len(s.Only) == 0 && !s.NoRestart }
 

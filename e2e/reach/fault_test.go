@@ -174,21 +174,32 @@ func TestFault_ReadOnly(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends the work on the host too, also root's, and leaves nothing there.
+// Ctrl-C ends the work on the host too, also root's and what sudo runs, and
+// leaves nothing there.
 func TestInterrupt_EndsTheWorkOnTheHost(t *testing.T) {
-	o := newOperator(t, "")
-	on(t, "node", "mkdir -p /run/reach && touch /run/reach/hold")
-	run := o.start(apply()...)
-	until(t, "test -e /run/reach/begun")
-	if err := run.command.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
+	for name, sudo := range map[string]string{"root": "", "sudo": "NOPASSWD:", "sudo with a password": "PASSWD:"} {
+		t.Run(name, func(t *testing.T) {
+			o := newOperator(t, "")
+			if sudo != "" {
+				account(t, sudo)
+				o.write("node", "user: person", "")
+				o.env = []string{"PROVISION_SUDO_PASSWORD=it's $(me)"}
+			}
+			on(t, "node", "mkdir -p /run/reach && touch /run/reach/hold")
+			run := o.start(apply()...)
+			until(t, "test -e /run/reach/begun")
+			if err := run.command.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			run.ends(130, "interrupted")
+			until(t, "! pgrep -f '[r]each/hold' && ! pgrep -x sudo && ! pgrep -u person")
+			if out := on(t, "node", "ls -A /var/tmp | grep provision || true"); out != "" {
+				t.Errorf("left on the host:\n%s", out)
+			}
+			on(t, "node", "rm /run/reach/hold")
+			o.converges()
+		})
 	}
-	run.ends(130, "interrupted")
-	if out := on(t, "node", "pgrep -fa '[r]each/hold' || true; ls -A /var/tmp | grep provision || true"); out != "" {
-		t.Errorf("left on the host:\n%s", out)
-	}
-	on(t, "node", "rm /run/reach/hold")
-	o.converges()
 }
 
 // A host that never answers a command is given up in time.
@@ -196,9 +207,7 @@ func TestTimeout_CommandOnTheHost(t *testing.T) {
 	o := newOperator(t, "commandTimeout: 3s")
 	on(t, "node", "mkdir -p /run/reach && touch /run/reach/hold")
 	o.must(3, apply(), "node", "did not end within 3s")
-	if out := on(t, "node", "pgrep -fa '[r]each/hold' || true"); out != "" {
-		t.Errorf("it goes on:\n%s", out)
-	}
+	until(t, "! pgrep -f '[r]each/hold'")
 	on(t, "node", "rm /run/reach/hold")
 	o.converges()
 }

@@ -100,19 +100,13 @@ func (d *Drainer) Drain(ctx context.Context, node string) error {
 	if err != nil || len(pods) == 0 {
 		return wrapDrain(node, err)
 	}
-	var lonely []string
-	for _, pod := range pods {
-		if !pod.isOwned() {
-			lonely = append(lonely, pod.String())
-		}
-	}
-	if len(lonely) > 0 {
-		return wrapDrain(node, fmt.Errorf("nothing would start %s again elsewhere: delete them, or run without --drain", strings.Join(lonely, ", ")))
-	}
 	if err := d.cordon(ctx, node); err != nil {
 		return wrapDrain(node, err)
 	}
-	if err := d.empty(ctx, pods); err != nil {
+	if pods, err = d.movable(ctx, node); err == nil { // some may have come before it was cordoned
+		err = d.empty(ctx, pods)
+	}
+	if err != nil {
 		return wrapDrain(node, errors.Join(err, d.Uncordon(context.WithoutCancel(ctx), node)))
 	}
 	return nil
@@ -135,7 +129,7 @@ func wrapDrain(node string, err error) error {
 	return fmt.Errorf("drain node %s: %w", node, err)
 }
 
-// movable are the node's pods that don't belong to it.
+// movable are the node's pods that don't belong to it, all of which something would start again.
 func (d *Drainer) movable(ctx context.Context, node string) ([]leaving, error) {
 	var all list[leaving]
 	query := url.Values{"fieldSelector": {"spec.nodeName=" + node}}
@@ -143,10 +137,18 @@ func (d *Drainer) movable(ctx context.Context, node string) ([]leaving, error) {
 		return nil, err
 	}
 	var pods []leaving
+	var lonely []string
 	for _, pod := range all.Items {
-		if !pod.stays() {
+		switch {
+		case pod.stays():
+		case !pod.isOwned():
+			lonely = append(lonely, pod.String())
+		default:
 			pods = append(pods, pod)
 		}
+	}
+	if len(lonely) > 0 {
+		return nil, fmt.Errorf("nothing would start %s again elsewhere: delete them, or run without --drain", strings.Join(lonely, ", "))
 	}
 	return pods, nil
 }

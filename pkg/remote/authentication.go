@@ -54,7 +54,17 @@ func (a *authentication) password() (string, error) {
 	if a.answered {
 		return "", fmt.Errorf("the password was refused")
 	}
-	return a.ask(Secret{Password, a.login.User}, "password")
+	return a.ask(a.passwordSecret(), "password")
+}
+
+// passwordSecret is the password of this login's user. A jump host is asked for one of its own: it is another machine, and
+// often another's.
+func (a *authentication) passwordSecret() Secret {
+	subject := a.login.User
+	if a.login.isJump {
+		subject += " at " + a.login.Host
+	}
+	return Secret{Kind: Password, Subject: subject, For: a.login.Name}
 }
 
 func (a *authentication) ask(secret Secret, method string) (string, error) {
@@ -72,10 +82,10 @@ func (a *authentication) ask(secret Secret, method string) (string, error) {
 func (a *authentication) answer(_, instruction string, questions []string, echos []bool) ([]string, error) {
 	answers := make([]string, len(questions))
 	for i, question := range questions {
-		secret := Secret{Answer, a.login.Name + ": " + strings.TrimSpace(printable([]byte(instruction+" "+question)))}
+		secret := Secret{Kind: Answer, Subject: a.login.Name + ": " + strings.TrimSpace(printable([]byte(instruction+" "+question)))}
 		isPassword := len(questions) == 1 && !echos[i] && !a.answered && strings.Contains(strings.ToLower(question), "password")
 		if isPassword {
-			secret = Secret{Password, a.login.User}
+			secret = a.passwordSecret()
 		}
 		value, err := a.ask(secret, "keyboard-interactive")
 		if err != nil {

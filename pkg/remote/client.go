@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -23,7 +22,7 @@ type Client struct {
 	conn        *ssh.Client
 	wire        *wire
 	slots       chan struct{} // one per command, see maxSessions
-	running     atomic.Int64  // commands that have a session
+	active      sync.Map      // *process → true: commands that have a session
 	staging     staging
 	work        sync.WaitGroup // background goroutines, guarded by mu against a late Add
 	terminating sync.WaitGroup // commands that are being ended on the host
@@ -35,12 +34,12 @@ type Client struct {
 	cause   error // why the connection ended
 }
 
-// maxSessions is how many commands run at once over one connection. sshd's MaxSessions, 10 by default, counts commands
-// and the SFTP session; the others wait here rather than fail there.
-const maxSessions = 8
+// maxSessions is how many commands run at once over one connection. sshd's MaxSessions, 10 by default, counts commands,
+// the SFTP session, and those that end others; more commands wait here rather than fail there.
+const maxSessions = 4
 
-// sessionTries is how often a session is asked for when no command of ours is the reason for the refusal.
-const sessionTries = 8
+// sessionPatience is how long a session is asked for that sshd refuses: commands of ours that end make room.
+const sessionPatience = 30 * time.Second
 
 // Close waits for what is still running, but not longer than idleGrace, and for the host altogether, which has uploaded
 // files to remove, not longer than closeGrace.
@@ -72,10 +71,11 @@ func newClient(d *Dialer, l login, wire *wire, conn *ssh.Client) *Client {
 }
 
 // session opens a session, a channel for a command or for SFTP (RFC 4254 section 6.1). sshd refuses one too many, and
-// counts those that have just ended for a moment longer. Nothing has run by then, so it is safe to ask again, for as long
-// as commands run that will make room.
+// counts those that have just ended for a moment longer. Nothing has run by then, so it is safe to ask again.
 func (c *Client) session(ctx context.Context) (*ssh.Session, error) {
-	for try := 1; ; {
+	patience := time.NewTimer(sessionPatience)
+	defer patience.Stop()
+	for try := 1; ; try++ {
 		session, err := c.conn.NewSession()
 		if err == nil {
 			return session, nil
@@ -83,11 +83,10 @@ func (c *Client) session(ctx context.Context) (*ssh.Session, error) {
 		if !errors.As(err, new(*ssh.OpenChannelError)) {
 			return nil, fmt.Errorf("open a session: %w", err)
 		}
-		if c.running.Load() == 0 {
-			try++
-		}
-		if try > sessionTries {
+		select {
+		case <-patience.C:
 			return nil, fmt.Errorf("open a session, does MaxSessions in sshd_config allow another? %w", err)
+		default:
 		}
 		if ended := pause(ctx, try); ended != nil {
 			return nil, fmt.Errorf("open a session: %w", ended)
@@ -193,6 +192,12 @@ func (c *Client) Close() error {
 		<-c.done
 		return nil
 	}
+	c.active.Range(func(key, _ any) bool {
+		p := key.(*process)
+		p.abandoned.Store(true)
+		c.terminating.Go(p.kill)
+		return true
+	})
 	idle := make(chan struct{})
 	go func() {
 		c.work.Wait()
@@ -225,8 +230,8 @@ func (c *Client) runAlone(cmd Command) error {
 	if err != nil {
 		return err
 	}
-	p := newProcess(cmd)
-	if err := c.exec(ctx, line, "", p, func() {}); err != nil {
+	p := newProcess(cmd, c.login.User, "")
+	if err := c.exec(ctx, line, p, func() bool { return false }); err != nil {
 		return c.commandError(cmd, p, err)
 	}
 	return nil

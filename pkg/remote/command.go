@@ -116,33 +116,32 @@ func (c *Client) Run(ctx context.Context, cmd Command) (Result, error) {
 	return result, nil
 }
 
-// tryAsRoot runs a command, and once more with a password where sudo refused to begin it without.
+// tryAsRoot runs a command, and once more with a password where sudo refused to begin it without: nothing of its input
+// was sent by then.
 func (c *Client) tryAsRoot(ctx context.Context, cmd Command) (Result, *process, error) {
-	secret := Secret{SudoPassword, c.login.User}
-	password, _, known := c.secrets.look(secret)
-	if known || !cmd.needsRoot(c.login.User) {
-		return c.try(ctx, cmd, password)
+	if !cmd.needsRoot(c.login.User) {
+		return c.try(ctx, cmd, "")
 	}
-	again := cmd
-	if cmd.Stdin != nil {
-		var sent bytes.Buffer
-		again.Stdin = io.MultiReader(&sent, cmd.Stdin)
-		cmd.Stdin = io.TeeReader(cmd.Stdin, &sent)
-	}
-	result, p, err := c.try(ctx, cmd, "")
-	if err == nil || p.start.hasBegun() || !wantsPassword(string(result.Stderr)) {
+	password, _, known := c.secrets.look(c.sudoSecret())
+	result, p, err := c.try(ctx, cmd, password)
+	if err == nil || known || p.start.hasBegun() || !wantsPassword(string(result.Stderr)) {
 		return result, p, err
 	}
-	if password, noPassword := c.secrets.get(ctx, secret, nil); noPassword == nil {
-		return c.try(ctx, again, password)
+	if password, noPassword := c.secrets.get(ctx, c.sudoSecret(), nil); noPassword == nil {
+		return c.try(ctx, cmd, password)
 	}
 	return result, p, err
+}
+
+// sudoSecret is what sudo asks this login for.
+func (c *Client) sudoSecret() Secret {
+	return Secret{Kind: SudoPassword, Subject: c.login.User, For: c.login.Name}
 }
 
 // try runs a command once. Without a password for sudo, one that needs it has not begun when it fails.
 func (c *Client) try(ctx context.Context, cmd Command, password string) (Result, *process, error) {
 	var collected *bytes.Buffer
-	p := newProcess(cmd)
+	p := newProcess(cmd, c.login.User, password)
 	if cmd.Stdout == nil {
 		collected = &bytes.Buffer{}
 		p.stdout.w = &limitedWriter{collected, maxStdout}
@@ -152,7 +151,7 @@ func (c *Client) try(ctx context.Context, cmd Command, password string) (Result,
 		return Result{}, p, err
 	}
 	start := time.Now()
-	err = c.await(ctx, func() error { return c.run(ctx, cmd, line, password, p) })
+	err = c.await(ctx, func() error { return c.run(ctx, cmd, line, p) })
 	p.stop()
 	var result Result
 	if collected != nil {
@@ -164,7 +163,7 @@ func (c *Client) try(ctx context.Context, cmd Command, password string) (Result,
 }
 
 // run runs a command line when its turn has come, and sees to its end when it is not wanted any more.
-func (c *Client) run(ctx context.Context, cmd Command, line, password string, p *process) error {
+func (c *Client) run(ctx context.Context, cmd Command, line string, p *process) error {
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
@@ -173,24 +172,25 @@ func (c *Client) run(ctx context.Context, cmd Command, line, password string, p 
 	case <-c.done:
 		return c.lost()
 	}
-	c.running.Add(1)
-	defer c.running.Add(-1)
-	return c.exec(ctx, line, password, p, func() { c.terminate(cmd, p.start) }) //nolint:contextcheck // it is what is done when ctx has ended
+	return c.exec(ctx, line, p, func() bool { return c.terminate(cmd, p.start) }) //nolint:contextcheck // it is what is done when ctx has ended
 }
 
 // exec runs a command line from the opening of its session to its end. When ctx ends first, terminate is called before the
-// session is closed.
-func (c *Client) exec(ctx context.Context, line, password string, p *process, terminate func()) error {
+// session is closed; where it can't do anything, sshd is asked to pass a signal on.
+func (c *Client) exec(ctx context.Context, line string, p *process, terminate func() bool) error {
 	session, err := c.session(ctx)
 	if err != nil {
 		return err
 	}
 	defer session.Close() //nolint:errcheck // it is closed already, unless the start failed
 	p.kill = sync.OnceFunc(func() {
-		_ = session.Signal(ssh.SIGTERM)
-		terminate()
+		if !terminate() {
+			_ = session.Signal(ssh.SIGTERM)
+		}
 		_ = session.Close()
 	})
+	c.active.Store(p, true)
+	defer c.active.Delete(p)
 	killed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(killed)
@@ -211,11 +211,14 @@ func (c *Client) exec(ctx context.Context, line, password string, p *process, te
 	if err := session.Start(line); err != nil {
 		return startError(err)
 	}
-	go p.feed(stdin, password)
+	go p.feed(stdin)
 	err = session.Wait()
 	p.start.finish()
-	if local := p.localError(); local != nil {
+	switch local := p.localError(); {
+	case local != nil:
 		return local
+	case err != nil && p.abandoned.Load():
+		return errClosed // which ended it
 	}
 	return err
 }

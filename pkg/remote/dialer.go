@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/kevinburke/ssh_config"
 )
 
 // Options are what a Dialer needs from its surroundings. It reads no environment variables itself.
@@ -35,7 +33,7 @@ type Dialer struct {
 	cancel     context.CancelFunc
 	keyFile    func(path string) (keyFile, error)
 	knownHosts func(path string) (*knownHosts, error)
-	configFile func(path string) (*ssh_config.Config, error)
+	configFile func(path string) (sshConfig, error)
 	agentKeys  func() ([]identity, error)
 	secrets    *secrets
 	lockedKeys sync.Map // path → *lockedKey
@@ -63,7 +61,7 @@ func NewDialer(options Options) *Dialer {
 		options:    options,
 		keyFile:    onceEach(readKeyFile),
 		knownHosts: onceEach(readKnownHosts),
-		configFile: onceEach(readConfig),
+		configFile: onceEach(func(file string) (sshConfig, error) { return readConfig(file, options.Home) }),
 		secrets:    newSecrets(options.Ask),
 	}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
@@ -107,21 +105,25 @@ func (d *Dialer) Dial(ctx context.Context, t Target) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", cmp.Or(t.Name, t.Host), err)
 	}
-	client, err := d.connect(ctx, l, nil)
+	client, err := d.connect(ctx, l)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", l, err)
 	}
 	return client, nil
 }
 
-// connect makes a connection; chain is as for via.
-func (d *Dialer) connect(ctx context.Context, l login, chain []string) (*Client, error) {
-	log := d.options.Logger.With("host", l.Name)
-	start := time.Now()
-	via, err := d.via(ctx, l, chain)
+// connect makes a connection, through the login's jump hosts.
+func (d *Dialer) connect(ctx context.Context, l login) (*Client, error) {
+	via, err := d.via(ctx, l)
 	if err != nil {
 		return nil, err
 	}
+	return d.connectThrough(ctx, l, via)
+}
+
+func (d *Dialer) connectThrough(ctx context.Context, l login, via *Client) (*Client, error) {
+	log := d.options.Logger.With("host", l.Name)
+	start := time.Now()
 	client, err := d.dial(ctx, l, via)
 	if err != nil {
 		log.DebugContext(ctx, "ssh connect failed", "address", l.address(), "duration", time.Since(start), "error", err)

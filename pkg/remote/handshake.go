@@ -93,6 +93,8 @@ func (h *handshake) config() *ssh.ClientConfig {
 func (h *handshake) explain(ctx context.Context, err error) error {
 	stage := h.stage.Load()
 	switch {
+	case h.wire == nil: // TCP did not connect
+		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", h.waitingFor(stage), context.Cause(ctx))
 	case h.keyErr != nil:

@@ -72,9 +72,14 @@ func (d *Dialer) identities(ctx context.Context, l login) (*identities, error) {
 	if err != nil {
 		return nil, err
 	}
-	signers := make([]identity, len(keys))
-	for i, key := range keys {
-		signers[i] = d.signer(key, fromAgent)
+	var signers []identity
+	for _, key := range keys {
+		id := d.signer(key, fromAgent)
+		if id.locked != nil && key.content == nil {
+			ids.skipped = append(ids.skipped, key.path+" (only its public half is here, and the agent does not have the key)")
+			continue
+		}
+		signers = append(signers, id)
 	}
 	all := d.certificates(ids, l, keys, signers)
 	if len(l.identityFiles) > 0 {
@@ -203,10 +208,10 @@ func readCertificate(file string) (*ssh.Certificate, error) {
 	return cert, nil
 }
 
-// keyFile is a private key file. An encrypted one has no signer.
+// keyFile is a private key file, or the public half of a key that only the agent has. An encrypted one has no signer.
 type keyFile struct {
 	path    string
-	content []byte // of an encrypted one
+	content []byte // of an encrypted one; nil where there is only the public half
 	signer  ssh.Signer
 	public  ssh.PublicKey
 }
@@ -214,7 +219,13 @@ type keyFile struct {
 func readKeyFile(path string) (keyFile, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
+		if public, noPublic := readPublicKey(path + ".pub"); noPublic == nil {
+			return keyFile{path: path, public: public}, nil
+		}
 		return keyFile{}, fmt.Errorf("read identity file: %w", err)
+	}
+	if public, _, _, _, err := ssh.ParseAuthorizedKey(content); err == nil {
+		return keyFile{path: path, public: public}, nil
 	}
 	signer, err := ssh.ParsePrivateKey(content)
 	if missing := (*ssh.PassphraseMissingError)(nil); errors.As(err, &missing) {

@@ -29,25 +29,39 @@ type jump struct {
 	err    error
 }
 
-// via returns a connection to the last jump host of a login, or nil when it has none. chain is the keys of the jump hosts
-// that are being connected to for the sake of this one.
-func (d *Dialer) via(ctx context.Context, l login, chain []string) (*Client, error) {
-	if l.Jump == "" {
-		return nil, nil
-	}
-	next, err := d.jumpLogin(l)
+// via returns a connection to the last jump host of a login, or nil when it has none.
+func (d *Dialer) via(ctx context.Context, l login) (*Client, error) {
+	chain, err := d.chain(l)
 	if err != nil {
 		return nil, err
 	}
-	key := next.key()
-	if slices.Contains(chain, key) {
-		return nil, errCircle
-	}
-	client, err := d.jumps.get(ctx, key, func() (*Client, error) { return d.connect(ctx, next, append(slices.Clone(chain), key)) })
-	if err != nil {
-		return nil, fmt.Errorf("jump host %s: %w", next, err)
+	var client *Client
+	for _, hop := range chain {
+		through := client
+		client, err = d.jumps.get(ctx, hop.key(), func() (*Client, error) { return d.connectThrough(ctx, hop, through) })
+		if err != nil {
+			return nil, fmt.Errorf("jump host %s: %w", hop, err)
+		}
 	}
 	return client, nil
+}
+
+// chain is the jump hosts of a login, the nearest first. All of it is known before the first is connected to.
+func (d *Dialer) chain(l login) ([]login, error) {
+	var chain []login
+	for l.Jump != "" {
+		next, err := d.jumpLogin(l)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(chain, func(hop login) bool { return hop.key() == next.key() }) {
+			return nil, errCircle
+		}
+		chain = append(chain, next)
+		l = next
+	}
+	slices.Reverse(chain)
+	return chain, nil
 }
 
 // get returns the connection for key; the first to want it makes it, and again once it is lost.
@@ -74,11 +88,11 @@ func (j *jumps) get(ctx context.Context, key string, connect func() (*Client, er
 	}
 }
 
-// isOver tells whether a connection was made and is lost.
+// isOver tells whether a connection was made and is lost, or was not made because nobody wanted it any more.
 func (j *jump) isOver() bool {
 	select {
 	case <-j.done:
-		return j.client != nil && j.client.lost() != nil
+		return j.client != nil && j.client.lost() != nil || errors.Is(j.err, context.Canceled)
 	default:
 		return false
 	}
@@ -109,12 +123,16 @@ func (d *Dialer) jumpLogin(l login) (login, error) {
 	if err != nil {
 		return login{}, err
 	}
-	target.Jump = before
-	target.Config, target.KnownHosts, target.HostKeyPolicy, target.ConnectTimeout = l.Config, l.KnownHosts, l.HostKeyPolicy, l.ConnectTimeout
-	next, err := d.login(target, Target{User: l.User, IdentityFile: l.IdentityFile})
+	target.Jump, target.Config = before, l.Config
+	given := l.given // what ssh_config says of the host is not about the way there
+	next, err := d.login(target, Target{
+		User: l.User, IdentityFile: given.IdentityFile, KnownHosts: given.KnownHosts, HostKeyPolicy: given.HostKeyPolicy,
+		ConnectTimeout: given.ConnectTimeout, KeepAlive: given.KeepAlive,
+	})
 	if err != nil {
 		return login{}, err
 	}
+	next.isJump, next.given = true, given
 	config, err := d.config(target.Config)
 	if err != nil {
 		return login{}, err
@@ -125,9 +143,9 @@ func (d *Dialer) jumpLogin(l login) (login, error) {
 	return next, nil
 }
 
-// key tells connections to jump hosts apart.
+// key tells connections to jump hosts apart: how they are reached, as whom, and what they are trusted by.
 func (l login) key() string {
-	return fmt.Sprintf("%s@%s via %q with %q", l.User, l.address(), l.Jump, l.identityFiles)
+	return fmt.Sprintf("%s@%s via %q with %q, trusted by %q, %s", l.User, l.address(), l.Jump, l.identityFiles, l.knownHosts, l.HostKeyPolicy)
 }
 
 // ParseJump reads one host of ProxyJump, ssh_config(5): [user@]host[:port] or ssh://[user@]host[:port].

@@ -60,7 +60,7 @@ func (k *lockedKey) unlock() (ssh.AlgorithmSigner, error) {
 	if k.opened != nil || k.err != nil {
 		return k.opened, k.err
 	}
-	_, err := k.secrets.get(k.ctx, Secret{Passphrase, k.path}, k.open)
+	_, err := k.secrets.get(k.ctx, Secret{Kind: Passphrase, Subject: k.path}, k.open)
 	if err != nil {
 		k.err = fmt.Errorf("it is protected by a passphrase: %w; or load it into an agent with `ssh-add %s`", err, quoteForPeople(k.path))
 	}

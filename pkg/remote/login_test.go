@@ -26,11 +26,16 @@ type operator struct {
 
 	mu    sync.Mutex
 	asked []remote.Secret
+	asker string // the host that wanted the last password
 }
 
 func (o *operator) ask(_ context.Context, secret remote.Secret, attempt int) (string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if secret.Kind != remote.Passphrase && secret.Kind != remote.Answer {
+		o.asker = secret.For
+	}
+	secret.For = ""
 	o.asked = append(o.asked, secret)
 	if answers := o.answers[secret.Kind]; attempt < len(answers) {
 		return answers[attempt], nil
@@ -87,8 +92,8 @@ func TestLogin_PasswordIsAskedForOnceForAllHosts(t *testing.T) {
 				all.Go(func() { dial(t, dialer, server.Target()) })
 			}
 			all.Wait()
-			if want := []remote.Secret{{Kind: remote.Password, Subject: "root"}}; !slices.Equal(person.asked, want) {
-				t.Errorf("asked %v, want %v", person.asked, want)
+			if want := []remote.Secret{{Kind: remote.Password, Subject: "root"}}; !slices.Equal(person.asked, want) || person.asker != "testhost" {
+				t.Errorf("asked %v for %s, want %v", person.asked, person.asker, want)
 			}
 		})
 	}
@@ -292,14 +297,61 @@ func TestJump_HostBehindItIsDown(t *testing.T) {
 	})
 }
 
+// Also where two hosts enter the circle at different ends, at the same time.
 func TestJump_ChainWithoutEnd(t *testing.T) {
 	host, _ := start(t)
 	config := filepath.Join(t.TempDir(), "config")
 	writeFile(t, config, "Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n")
-	target := host.Target()
-	target.Jump, target.Config = "a", config
-	_, err := newDialer(t, remote.Options{}).Dial(t.Context(), target)
-	mention(t, err, "has no end")
+	dialer := newDialer(t, remote.Options{})
+	var both sync.WaitGroup
+	for _, jump := range []string{"a", "b"} {
+		both.Go(func() {
+			target := host.Target()
+			target.Jump, target.Config = jump, config
+			_, err := dialer.Dial(t.Context(), target)
+			mention(t, err, "has no end")
+		})
+	}
+	both.Wait()
+}
+
+// What ssh_config says of a host is not about the way there: a jump host is trusted by its own settings.
+func TestJump_HostKeyPolicyIsItsOwn(t *testing.T) {
+	jump, dialer := start(t)
+	host := sshtest.Start(t)
+	target := behind(t, host, jump)
+	target.KnownHosts = filepath.Join(t.TempDir(), "known_hosts") // nobody is known
+	target.Config = filepath.Join(t.TempDir(), "config")
+	target.Name = "node"
+	writeFile(t, target.Config, "Host node\n  StrictHostKeyChecking no\n")
+	_, err := dialer.Dial(t.Context(), target)
+	mention(t, err, "jump host", "does not exist")
+	target.HostKeyPolicy = remote.HostKeysAcceptNew // the inventory's is about all
+	dial(t, dialer, target)
+}
+
+// OpenSSH takes a public key as IdentityFile where only an agent has the key.
+func TestLogin_PublicKeyFileNamesTheAgentsKey(t *testing.T) {
+	server, _ := start(t)
+	private := newPrivateKey(t)
+	server.Authorize(publicKey(t, private))
+	dir := t.TempDir()
+	public := string(ssh.MarshalAuthorizedKey(publicKey(t, private)))
+	writeFile(t, filepath.Join(dir, "yubi.pub"), public)
+	for _, file := range []string{"yubi.pub", "yubi"} {
+		target := server.Target()
+		target.IdentityFile = filepath.Join(dir, file)
+		dial(t, newDialer(t, remote.Options{Agent: startAgent(t, newPrivateKey(t), private)}), target)
+		_, err := newDialer(t, remote.Options{}).Dial(t.Context(), target)
+		mention(t, err, "only its public half is here")
+	}
+}
+
+func TestHostKeys_OfAHostThatIsDown(t *testing.T) {
+	server, dialer := start(t)
+	server.Stop()
+	_, err := dialer.HostKeys(t.Context(), server.Target())
+	mention(t, err, "look at the keys of testhost", "connection refused")
 }
 
 // behind is how host is reached through jump hosts, whose keys are known and who let its key in.

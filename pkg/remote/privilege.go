@@ -32,14 +32,14 @@ func (c Command) needsRoot(user string) bool {
 // to be given.
 func (c Command) wrapped(user string, withPassword bool) []string {
 	args := append([]string{"sh", "-c", code(wrapperScript), "provision", beginMark}, c.Args...)
-	switch {
-	case !c.needsRoot(user):
+	if !c.needsRoot(user) {
 		return args
-	case withPassword:
-		return append([]string{"sudo", "-S", "-p", sudoPrompt, "--"}, args...)
-	default:
-		return append([]string{"sh", "-c", code(becomeScript), "provision"}, args...)
 	}
+	prompt := ""
+	if withPassword {
+		prompt = sudoPrompt
+	}
+	return append([]string{"sh", "-c", code(becomeScript), "provision", prompt}, args...)
 }
 
 // code is a script without its comments, which need not travel.
@@ -56,9 +56,18 @@ func code(script string) string {
 // exitNotFound is the status with which a shell says that there is no such program.
 const exitNotFound = 127
 
-// wantsPassword tells whether sudo refused to run a command without a password. It knows sudo's English messages.
+// wantsPassword tells whether sudo refused to run a command without a password. It knows the English messages of sudo and
+// of sudo-rs.
 func wantsPassword(stderr string) bool {
-	return strings.Contains(stderr, "sudo") && strings.Contains(stderr, "a password is required")
+	if !strings.Contains(stderr, "sudo") {
+		return false
+	}
+	for _, says := range []string{"a password is required", "authentication is required", "Interaction is required", "interaction is required"} {
+		if strings.Contains(stderr, says) {
+			return true
+		}
+	}
+	return false
 }
 
 // sudoHint explains the failure of a command that never began, if sudo or doas was what failed. It knows their English
@@ -73,7 +82,7 @@ func sudoHint(user string, status int, stderr string) string {
 		return ""
 	case says("incorrect password"), says("no password was provided"):
 		return fmt.Sprintf("sudo refused the password of %s", user)
-	case says("a password is required"), says("no tty present"), says("a terminal is required"):
+	case wantsPassword(stderr), says("no tty present"), says("a terminal is required"):
 		return fmt.Sprintf("sudo wants a password of %s: give it when provision asks on a terminal or in PROVISION_SUDO_PASSWORD, or allow it without, with %s", user, nopasswd)
 	case says("must have a tty"):
 		return fmt.Sprintf("sudo wants a terminal: add the line `Defaults:%s !requiretty` in a file in /etc/sudoers.d, or log in as root", user)

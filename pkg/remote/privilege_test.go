@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,6 +93,34 @@ func TestPrivilege_PasswordIsAskedForOnceAndNoCommandGetsIt(t *testing.T) {
 	}
 	if got := calls(); !slices.Equal(got, []string{"-n", "-S", "-S"}) {
 		t.Errorf("called sudo with %q", got)
+	}
+}
+
+// A command that needs no root has nothing to do with sudo, also when its password is known.
+func TestPrivilege_OtherCommandsDoNotWaitForSudo(t *testing.T) {
+	client, _, calls := admin(t, "hunter2", "hunter2")
+	if _, err := client.Run(t.Context(), cat()); err != nil {
+		t.Fatal(err)
+	}
+	merged := remote.Command{Args: []string{"cat"}, Stdin: strings.NewReader("input")}
+	if result, err := client.Run(t.Context(), merged); err != nil || string(result.Stdout) != "input" || len(calls()) != 2 {
+		t.Errorf("got %q, %v, called sudo with %q", result.Stdout, err, calls())
+	}
+}
+
+// Input that comes slowly arrives whole, also when sudo is asked twice.
+func TestPrivilege_SlowInputIsNotCut(t *testing.T) {
+	client, _, _ := admin(t, "hunter2", "hunter2")
+	slow, w := io.Pipe()
+	go func() {
+		for _, word := range []string{"a ", "b ", "c ", "d"} {
+			_, _ = io.WriteString(w, word)
+		}
+		_ = w.Close()
+	}()
+	result, err := client.Run(t.Context(), remote.Command{Args: []string{"cat"}, Stdin: slow, Privileged: true})
+	if err != nil || string(result.Stdout) != "a b c d" {
+		t.Errorf("got %q, %v", result.Stdout, err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,10 +16,17 @@ type process struct {
 	stdout, stderr output
 	start          *start
 	kill           func() // ends the command on the host; set before the streams run
+
+	abandoned atomic.Bool // Close ends it
+
+	waits    bool   // nothing is sent before the command has begun
+	password string // what sudo is told if it asks
 }
 
-func newProcess(cmd Command) *process {
-	p := &process{stdin: input{r: cmd.Stdin}}
+// newProcess is a command of a login. What must become root first gets its input when it has: until then a retry with a
+// password is possible, and whether sudo reads one is sudo's choice, while the command must never see it.
+func newProcess(cmd Command, user, password string) *process {
+	p := &process{stdin: input{r: cmd.Stdin}, waits: cmd.needsRoot(user), password: password}
 	if cmd.Stdin == nil {
 		p.stdin.r = strings.NewReader("")
 	}
@@ -31,11 +39,9 @@ func newProcess(cmd Command) *process {
 }
 
 // feed sends stdin until its end. That the command does not want it, because it has ended or closed its stdin, is no
-// error. When the caller's reader fails the command is killed: it must not take half of its input for all of it. With a
-// password for sudo nothing else is sent before the command has begun: whether sudo reads it is sudo's choice, and the
-// command must never see it.
-func (p *process) feed(w io.WriteCloser, password string) {
-	if password != "" && !p.start.answer(w, password) {
+// error. When the caller's reader fails the command is killed: it must not take half of its input for all of it.
+func (p *process) feed(w io.WriteCloser) {
+	if p.waits && !p.start.answer(w, p.password) {
 		_ = w.Close()
 		return
 	}

@@ -11,9 +11,9 @@ var errNUL = errors.New("contains a NUL byte, which no command line can carry")
 // Quote returns arg as one word of a shell command line, whatever bytes it holds: the shell passes exactly arg on, and
 // evaluates nothing in it. An arg with a NUL byte is an error, because execve(2) cannot pass it.
 //
-// The result is meant for POSIX shells (dash, bash, busybox ash, ksh, zsh). A login shell may be something else, so the
-// three bytes that other shells treat specially inside single quotes are put outside of them: the quote itself, the
-// backslash (fish) and the exclamation mark (csh).
+// The result is meant for POSIX shells (dash, bash, busybox ash, ksh, zsh) and fish, for which the bytes that it treats
+// specially inside single quotes are put outside of them: the quote itself and the backslash; and the exclamation mark,
+// for what csh can take. csh takes no line break inside quotes, and so no script: it is no login shell for provision.
 func Quote(arg string) (string, error) {
 	if strings.IndexByte(arg, 0) >= 0 {
 		return "", errNUL

@@ -40,7 +40,7 @@ func (d *Dialer) scan(ctx context.Context, l login) ([]HostKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	via, err := d.via(ctx, l, nil)
+	via, err := d.via(ctx, l)
 	if err != nil {
 		return nil, err
 	}

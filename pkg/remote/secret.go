@@ -22,7 +22,12 @@ type Secret struct {
 	Kind SecretKind
 	// Subject is what it is for: the key file, the login's name, or host and question.
 	Subject string
+	// For names the host that wants it first; others with the same Kind and Subject get it too.
+	For string
 }
+
+// key is what makes secrets one and the same.
+func (s Secret) key() Secret { return Secret{Kind: s.Kind, Subject: s.Subject} }
 
 // ErrNoSecret is what Options.Ask returns when there is nobody to ask.
 var ErrNoSecret = errors.New("there is nobody to ask")
@@ -74,7 +79,7 @@ func (s *secrets) get(ctx context.Context, secret Secret, proves func(string) er
 		}
 		if secret.Kind != Answer {
 			s.mu.Lock()
-			s.known[secret] = value
+			s.known[secret.key()] = value
 			s.mu.Unlock()
 		}
 		return value, nil
@@ -85,10 +90,10 @@ func (s *secrets) get(ctx context.Context, secret Secret, proves func(string) er
 func (s *secrets) look(secret Secret) (string, error, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.none[secret]; err != nil {
+	if err := s.none[secret.key()]; err != nil {
 		return "", err, true
 	}
-	value, ok := s.known[secret]
+	value, ok := s.known[secret.key()]
 	return value, nil, ok
 }
 
@@ -97,7 +102,7 @@ func (s *secrets) refuse(ctx context.Context, secret Secret, err error) error {
 	if ctx.Err() == nil && secret.Kind != Answer {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.none[secret] = err
+		s.none[secret.key()] = err
 	}
 	return err
 }

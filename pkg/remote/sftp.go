@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/pkg/sftp"
 )
@@ -32,6 +33,8 @@ func (c *Client) openSFTP(ctx context.Context) (*sftp.Client, error) {
 		}
 		return nil, errors.New("sshd has no SFTP: add the line `Subsystem sftp internal-sftp` to its sshd_config and reload it")
 	}
+	impatient := time.AfterFunc(sftpPatience, func() { _ = session.Close() })
+	defer impatient.Stop()
 	heard := &head{r: stdout}
 	client, err := sftp.NewClientPipe(heard, stdin, sftp.UseConcurrentWrites(true), sftp.MaxConcurrentRequestsPerFile(maxRequests))
 	if err != nil {
@@ -41,6 +44,9 @@ func (c *Client) openSFTP(ctx context.Context) (*sftp.Client, error) {
 	}
 	return client, nil
 }
+
+// sftpPatience is how long an SFTP server may take to greet: the files go another way then.
+const sftpPatience = 10 * time.Second
 
 // head keeps the first bytes that are read through it.
 type head struct {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -14,8 +13,16 @@ import (
 	"github.com/kevinburke/ssh_config"
 )
 
-// sshConfig is the files of ssh_config(5) that count, the operator's before the system's: what is found first is taken.
-type sshConfig []*ssh_config.Config
+// sshConfig is the blocks of ssh_config(5) that count, in their order, those of the operator's file before the system's:
+// what is found first is taken.
+type sshConfig []configBlock
+
+// configBlock is settings under the conditions of Host and Match lines, all of which must hold: an included file is under
+// those of the place where it is included.
+type configBlock struct {
+	conditions []*ssh_config.Host
+	settings   []*ssh_config.KV
+}
 
 // config reads the files for a target's Config, each once.
 func (d *Dialer) config(file string) (sshConfig, error) {
@@ -32,66 +39,33 @@ func (d *Dialer) config(file string) (sshConfig, error) {
 	}
 	var config sshConfig
 	for _, file := range files {
-		parsed, err := d.configFile(d.expand(file))
+		blocks, err := d.configFile(d.expand(file))
 		if err != nil {
 			return nil, err
 		}
-		if parsed != nil {
-			config = append(config, parsed)
-		}
-	}
-	return config, nil
-}
-
-// readConfig parses a file; one that does not exist says nothing.
-func readConfig(file string) (*ssh_config.Config, error) {
-	content, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read ssh_config: %w", err)
-	}
-	config, err := ssh_config.DecodeBytes(content)
-	if err != nil {
-		return nil, fmt.Errorf("read ssh_config %s: %w; provision knows Host, Match all and Match host: name another file as ssh.config in the inventory, or write `config: none`", file, err)
+		config = append(config, blocks...)
 	}
 	return config, nil
 }
 
 // values returns what the files say about a keyword for a host that has these names: its name in the inventory and its
-// address. A block counts when one of its patterns matches one of them, and no pattern with ! does.
+// address.
 func (c sshConfig) values(names []string, keyword string) []string {
 	var found []string
-	for _, file := range c {
-		for _, block := range file.Hosts {
-			if !applies(block, names) {
-				continue
-			}
-			for _, node := range block.Nodes {
-				found = append(found, valuesOf(node, names, keyword)...)
+	for _, block := range c {
+		if slices.ContainsFunc(block.conditions, func(condition *ssh_config.Host) bool { return !applies(condition, names) }) {
+			continue
+		}
+		for _, setting := range block.settings {
+			if strings.EqualFold(setting.Key, keyword) {
+				found = append(found, setting.Value)
 			}
 		}
 	}
 	return found
 }
 
-func valuesOf(node ssh_config.Node, names []string, keyword string) []string {
-	switch node := node.(type) {
-	case *ssh_config.KV:
-		if strings.EqualFold(node.Key, keyword) {
-			return []string{node.Value}
-		}
-	case *ssh_config.Include:
-		for _, name := range names {
-			if values, err := node.GetAll(name, keyword); err == nil && len(values) > 0 {
-				return values
-			}
-		}
-	}
-	return nil
-}
-
+// applies tells whether one of a block's patterns matches one of the names, and no pattern with ! does.
 func applies(block *ssh_config.Host, names []string) bool {
 	matched := slices.ContainsFunc(names, block.Matches)
 	for _, pattern := range block.Patterns {
@@ -156,8 +130,12 @@ func (c sshConfig) fill(l *login, home string) error {
 	return errors.Join(problems, c.fillJump(l, first))
 }
 
-// fillJump takes ProxyJump. A ProxyCommand would run a program of the operator's machine, which is not done.
+// fillJump takes ProxyJump. A ProxyCommand would run a program of the operator's machine, which is not done; and keys that
+// RevokedHostKeys revokes must not be trusted because nobody looked.
 func (c sshConfig) fillJump(l *login, first func(string) string) error {
+	if file := first("RevokedHostKeys"); file != "" && file != none {
+		return fmt.Errorf("ssh_config has RevokedHostKeys %s for %s, which provision does not read: write those keys as @revoked lines into known_hosts", file, l.Name)
+	}
 	l.Jump = cmp.Or(l.Jump, first("ProxyJump"))
 	if command := first("ProxyCommand"); l.Jump == "" && command != "" && command != none {
 		return fmt.Errorf("ssh_config has a ProxyCommand for %s, which provision does not run: write ProxyJump there, or `jump:` in the inventory (`jump: none` to connect directly)", l.Name)

@@ -4,10 +4,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -58,7 +60,7 @@ Host 10.0.0.1
 		knownHosts: []string{"/home/op/known", "/more", systemKnownHosts}, keepAliveCount: 2,
 		algorithms: []string{ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01, ssh.KeyAlgoED25519, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256},
 	}
-	if diff := cmp.Diff(want, l, cmp.AllowUnexported(login{})); diff != "" {
+	if diff := cmp.Diff(want, l, cmp.AllowUnexported(login{}), cmpopts.IgnoreFields(login{}, "given")); diff != "" {
 		t.Error(diff)
 	}
 	mine := Target{
@@ -105,6 +107,10 @@ func TestSSHConfig_WhichBlocksCount(t *testing.T) {
 		"match all":            {"Match all\n User a\n", "a"},
 		"a comment and equals": {"host=node\n  user = a # me\n", "a"},
 		"keywords in any case": {"HOST node\nUSER a\n", "a"},
+		"quoted pattern":       {"Host \"10.0.0.1\"\n User a\n", "a"},
+		"final, as in Fedora":  {"Match final all\n User a\n", "a"},
+		"final for a host":     {"Match final host other\n User a\n", "root"},
+		"canonical":            {"Match canonical all\n User a\n", "root"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, err := logIn(t, Target{Name: "node", Host: "10.0.0.1"}, c.config)
@@ -123,20 +129,38 @@ func TestSSHConfig_TheOperatorsFileCountsBeforeTheSystems(t *testing.T) {
 }
 
 func TestSSHConfig_IncludedFiles(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "more")
-	if err := os.WriteFile(file, []byte("Host 10.*\n User a\n"), 0o600); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"address": "Host 10.*\n User a\nHost *\n User b\n", "negated": "Host * !node\n User a\n", "plain": "User a\n",
+		"circle": "Include " + dir + "/circle\n", "more": "Include \"" + dir + "/plain\"\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	l, err := logIn(t, Target{Name: "node", Host: "10.0.0.1"}, "Include "+file+"\nHost *\n User b\n")
-	if err != nil || l.User != "a" {
-		t.Errorf("got %+v, %v", l.Target, err)
+	for config, want := range map[string]string{
+		"Include DIR/address\n":                                   "a",
+		"Include DIR/address\nHost *\n User c\n":                  "a",
+		"Include DIR/negated\nHost *\n User c\n":                  "c",
+		"Host other\n Include DIR/plain\nHost *\n User c\n":       "c",
+		"Host node\n Include DIR/plain\n Port 2\nHost *\n User c": "a",
+		"include = DIR/no-such-file DIR/plain\n":                  "a",
+		"Include DIR/mor*\n":                                      "a",
+	} {
+		l, err := logIn(t, Target{Name: "node", Host: "10.0.0.1"}, strings.ReplaceAll(config, "DIR", dir))
+		if err != nil || l.User != want {
+			t.Errorf("%q: got %q, %v, want %q", config, l.User, err, want)
+		}
 	}
+	_, err := logIn(t, Target{Host: "h"}, "Include "+dir+"/circle\n")
+	mentions(t, err, "include each other")
 }
 
 func TestSSHConfig_WhatCanNotBeDoneIsSaid(t *testing.T) {
 	for want, config := range map[string]string{
 		"Match Exec is not supported":   "Match exec \"true\"\n User a\n",
 		"ssh.config in the inventory":   "Match user a\n User b\n",
+		"@revoked lines":                "Host *\n RevokedHostKeys /etc/ssh/revoked\n",
 		"does not run":                  "Host *\n ProxyCommand nc %h %p\n",
 		`Port "x" of node`:              "Host *\n Port x\n",
 		`ConnectTimeout "soon" of node`: "Host *\n ConnectTimeout soon\n",

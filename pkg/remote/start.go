@@ -112,12 +112,15 @@ func (s *start) processID() int {
 func (s *start) answer(w io.Writer, password string) bool {
 	select {
 	case <-s.prompted:
-		if _, err := io.WriteString(w, password+"\n"); err != nil {
-			return false
-		}
 	case <-s.begun:
 		return true
 	case <-s.ended:
+		return false
+	}
+	if password == "" {
+		return false
+	}
+	if _, err := io.WriteString(w, password+"\n"); err != nil {
 		return false
 	}
 	select {

@@ -55,10 +55,10 @@ func TestStart_PasswordIsForSudoAlone(t *testing.T) {
 		"refused":      {[]string{sudoPrompt, sudoPrompt}, []string{"hunter2\n", ""}},
 		"never begins": {[]string{"no sudo here\n"}, []string{""}},
 	} {
-		p := newProcess(Command{Stdin: bytes.NewReader([]byte("input"))})
+		p := newProcess(Command{Stdin: bytes.NewReader([]byte("input")), Privileged: true}, "admin", "hunter2")
 		p.kill = func() {}
 		reader, writer := io.Pipe()
-		go p.feed(writer, "hunter2")
+		go p.feed(writer)
 		for i, text := range c.stderr {
 			_, _ = p.start.Write([]byte(text))
 			if i == len(c.stderr)-1 {

@@ -54,6 +54,8 @@ func (t Target) address() string { return net.JoinHostPort(t.Host, strconv.Itoa(
 // login is a target with all settings found.
 type login struct {
 	Target
+	given          Target // as the inventory has it
+	isJump         bool
 	identityFiles  []string // keys to offer, in this order, with the agent's
 	certificates   []string
 	identitiesOnly bool // offer no keys but these
@@ -69,23 +71,20 @@ func (d *Dialer) login(t, fallback Target) (login, error) {
 	if err != nil {
 		return login{}, err
 	}
-	l := login{Target: t, keepAliveCount: keepAliveMisses}
+	l := login{Target: t, given: t, keepAliveCount: keepAliveMisses}
 	if err := config.fill(&l, d.options.Home); err != nil {
 		return login{}, err
 	}
 	l.Port = cmp.Or(l.Port, defaultPort)
 	l.User = cmp.Or(l.User, fallback.User, defaultUser)
-	l.HostKeyPolicy = cmp.Or(l.HostKeyPolicy, HostKeysStrict)
-	l.ConnectTimeout = cmp.Or(l.ConnectTimeout, defaultConnectTimeout)
+	l.HostKeyPolicy = cmp.Or(l.HostKeyPolicy, fallback.HostKeyPolicy, HostKeysStrict)
+	l.ConnectTimeout = cmp.Or(l.ConnectTimeout, fallback.ConnectTimeout, defaultConnectTimeout)
 	l.CommandTimeout = cmp.Or(l.CommandTimeout, defaultCommandTimeout)
-	l.KeepAlive = cmp.Or(l.KeepAlive, defaultKeepAlive)
-	switch {
-	case l.KnownHosts != "":
-		l.knownHosts = []string{d.expand(l.KnownHosts)}
-	case len(l.knownHosts) == 0:
-		l.knownHosts = []string{d.expand(defaultKnownHosts)}
+	l.KeepAlive = cmp.Or(l.KeepAlive, fallback.KeepAlive, defaultKeepAlive)
+	if l.Jump == none {
+		l.Jump = ""
 	}
-	l.knownHosts = append(l.knownHosts, systemKnownHosts)
+	d.fillKnownHosts(&l, fallback)
 	if len(l.identityFiles) == 0 {
 		l.IdentityFile = cmp.Or(l.IdentityFile, fallback.IdentityFile)
 	}
@@ -93,10 +92,18 @@ func (d *Dialer) login(t, fallback Target) (login, error) {
 		l.IdentityFile = d.expand(l.IdentityFile)
 		l.identityFiles, l.identitiesOnly = []string{l.IdentityFile}, true
 	}
-	if l.Jump == none {
-		l.Jump = ""
-	}
 	return l, nil
+}
+
+// fillKnownHosts takes the target's file, else ssh_config's, else the fallback's, else the default one; and the system's.
+func (d *Dialer) fillKnownHosts(l *login, fallback Target) {
+	switch file := cmp.Or(fallback.KnownHosts, defaultKnownHosts); {
+	case l.KnownHosts != "":
+		l.knownHosts = []string{d.expand(l.KnownHosts)}
+	case len(l.knownHosts) == 0:
+		l.knownHosts = []string{d.expand(file)}
+	}
+	l.knownHosts = append(l.knownHosts, systemKnownHosts)
 }
 
 func (d *Dialer) expand(path string) string { return expandHome(path, d.options.Home) }

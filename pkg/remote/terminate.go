@@ -13,33 +13,35 @@ const (
 	beginTimeout = 500 * time.Millisecond
 )
 
-// terminate ends a command that is not wanted any more, with all that it started. sshd passes signals on only for logins other
-// than root, and to one process. Where the connection is lost, what runs on the host has to notice that for itself.
-func (c *Client) terminate(cmd Command, start *start) {
+// terminate ends a command that is not wanted any more, with all that it started, and tells whether it could try: sshd
+// passes signals on only for logins other than root, and to one process, whose children would live on. Where the
+// connection is lost, what runs on the host has to notice that for itself.
+func (c *Client) terminate(cmd Command, start *start) bool {
 	c.terminating.Add(1)
 	defer c.terminating.Done()
 	select {
 	case <-start.begun:
 	case <-start.ended:
-		return
+		return true
 	case <-c.done:
-		return
+		return false
 	case <-time.After(beginTimeout):
 	}
 	id := start.processID()
 	if id == 0 {
-		return
+		return false
 	}
 	kill := Command{Args: []string{"sh", "-c", code(terminateScript), "provision", strconv.Itoa(id)}, Privileged: cmd.Privileged}
 	password := ""
 	if kill.needsRoot(c.login.User) {
-		password, _, _ = c.secrets.look(Secret{SudoPassword, c.login.User})
+		password, _, _ = c.secrets.look(c.sudoSecret())
 	}
 	line, err := kill.line(c.login.User, password != "")
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), terminateTimeout)
 		defer cancel()
-		err = c.exec(ctx, line, password, newProcess(kill), func() {})
+		err = c.exec(ctx, line, newProcess(kill, c.login.User, password), func() bool { return false })
 	}
-	c.log.Debug("ssh terminate", "command", cmd.String(), "id", id, "error", err)
+	c.log.Debug("ssh terminate", "command", cmd.String(), "process", id, "error", err)
+	return err == nil
 }

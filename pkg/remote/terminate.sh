@@ -4,18 +4,31 @@
 # POSIX sh; Linux's /proc.
 family=" $1 "
 
+# Prints the parent of the process whose stat, proc(5), is in $line.
+parent() {
+	rest=${line##*) }
+	rest=${rest#* }
+	echo "${rest%% *}"
+}
+
+# Those above: sudo stands still when what it runs does, and nothing wakes it.
+above=
+process=$1
+while { IFS= read -r line <"/proc/$process/stat"; } 2>/dev/null; do
+	process=$(parent)
+	[ "$process" -gt 1 ] || break
+	above="$above $process"
+done
+
 # Adds the children of the family to it, standing still so that they have none
 # in the meantime.
 grow() {
 	for stat in /proc/[0-9]*/stat; do
 		{ IFS= read -r line <"$stat"; } 2>/dev/null || continue
 		process=${line%% *}
-		parent=${line##*) }
-		parent=${parent#* }
-		parent=${parent%% *}
 		case $family in *" $process "*) continue ;; esac
 		case $family in
-		*" $parent "*)
+		*" $(parent) "*)
 			kill -STOP "$process" 2>/dev/null
 			family="$family$process "
 			grew=yes
@@ -33,7 +46,9 @@ alive() {
 }
 
 signal() {
-	for process in $family; do kill "-$1" "$process" 2>/dev/null; done
+	signal=$1
+	shift
+	for process; do kill "-$signal" "$process" 2>/dev/null; done
 }
 
 kill -STOP "$1" 2>/dev/null || exit 0
@@ -42,14 +57,16 @@ while [ "$grew" = yes ]; do
 	grew=no
 	grow
 done
-signal TERM
-signal CONT
+# shellcheck disable=SC2086 # lists of numbers
+signal TERM $family
+# shellcheck disable=SC2086
+signal CONT $family $above
 tries=0
-while alive; do
+while alive && [ "$tries" -le 20 ]; do
 	tries=$((tries + 1))
-	if [ "$tries" -gt 20 ]; then
-		signal KILL
-		exit 0
-	fi
 	sleep 0.1 2>/dev/null || sleep 1
 done
+# shellcheck disable=SC2086
+! alive || signal KILL $family
+# shellcheck disable=SC2086
+signal CONT $above

@@ -47,13 +47,13 @@ func (w sftpWriter) removeDir(_ context.Context, dir string) error {
 type shellWriter struct{ c *Client }
 
 func (w shellWriter) run(ctx context.Context, stdin io.Reader, args ...string) error {
-	p := newProcess(Command{Stdin: stdin})
+	p := newProcess(Command{Stdin: stdin}, w.c.login.User, "")
 	command := Command{Args: args}
 	line, err := command.line(w.c.login.User, false)
 	if err != nil {
 		return err
 	}
-	err = w.c.run(ctx, command, line, "", p)
+	err = w.c.run(ctx, command, line, p)
 	p.stop()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, lastLines(p.stderr.tail))
