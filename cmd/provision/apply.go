@@ -21,6 +21,7 @@ type applyOptions struct {
 	output     string
 	verbose    bool
 	skipVerify bool
+	reports    []string
 }
 
 func newApply(f *flags) *cobra.Command {
@@ -36,6 +37,7 @@ nothing differs it does nothing more.`,
 	command.Flags().StringVarP(&options.output, "output", "o", formatText, "output `format`: text or json")
 	command.Flags().BoolVarP(&options.verbose, "verbose", "v", false, "list every change of a first install")
 	command.Flags().BoolVar(&options.skipVerify, "skip-verify", false, "don't verify the cluster after changes")
+	command.Flags().StringArrayVar(&options.reports, "report", nil, "also write what was done to a `file`, by its name as .html or .json; may be given again")
 	command.RunE = func(cmd *cobra.Command, _ []string) error { return f.apply(cmd.Context(), options) }
 	return command
 }
@@ -44,56 +46,63 @@ func (f *flags) apply(ctx context.Context, options applyOptions) error {
 	if err := checkFormat(options.output); err != nil {
 		return err
 	}
+	if err := checkReports(options.reports); err != nil {
+		return err
+	}
 	return f.onHosts(ctx, func(declared *declared, fleet *fleet) error {
 		return f.applyTo(ctx, declared, fleet, options)
 	})
 }
 
-// applyTo plans, applies and verifies, and reports each as it ends.
+// applyTo plans, applies and verifies, and then tells of it.
 func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, options applyOptions) error {
-	run := newRun(declared.sum)
+	account := &report.Account{Cluster: declared.inventory.Cluster, Run: newRun(declared.sum), Steps: &report.Steps{}}
+	err := f.bringAbout(ctx, declared, fleet, options, account)
+	return f.conclude(ctx, options, account, err)
+}
+
+// bringAbout plans, applies and verifies, shows each as it ends, and writes it
+// down in the account.
+func (f *flags) bringAbout(ctx context.Context, declared *declared, fleet *fleet, options applyOptions, account *report.Account) error {
 	plan := declared.plan(ctx, fleet)
+	account.Plan = plan
 	text := options.output == formatText
 	if text {
 		if err := f.printPlan(plan, formatText, options.verbose); err != nil {
 			return err
 		}
 	}
-	var outcome *converge.Outcome
 	if plan.Summary().Changes > 0 {
-		outcome = f.converge(ctx, declared, fleet, plan, run)
-		if outcome.Refused != nil {
-			return fmt.Errorf("nothing was changed: %w", outcome.Refused)
+		account.Applied = f.converge(ctx, declared, fleet, account)
+		if refused := account.Applied.Refused; refused != nil {
+			return fmt.Errorf("nothing was changed: %w", refused)
 		}
 		if text {
-			f.printOutcome(outcome)
+			f.printOutcome(account.Settled())
 		}
 	}
-	var checks []report.Check
-	if outcome != nil && outcome.Failed() == 0 && !options.skipVerify {
-		checks = f.verify(ctx, declared, fleet, text)
+	if account.Applied != nil && account.Applied.Failed() == 0 && !options.skipVerify {
+		account.Checks = f.verify(ctx, declared, fleet, text)
 	}
-	if !text {
-		if err := f.printRun(run, plan, outcome, checks); err != nil {
-			return err
-		}
-	}
-	return runStatus(plan, outcome, checks)
+	return runStatus(plan, account.Applied, account.Checks)
 }
 
 // converge applies the plan and shows how far it came.
-func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, plan *converge.Plan, run converge.Run) *converge.Outcome {
+func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, account *report.Account) *converge.Outcome {
 	style := report.DetectStyle(f.stderr)
 	style.Live = style.Live && !f.debug // log lines would tear the view
-	progress := report.NewProgress(f.stderr, style, plan)
+	progress := report.NewProgress(f.stderr, style, account.Plan)
 	progress.Start()
 	defer progress.Stop()
-	return converge.Apply(ctx, plan, converge.Options{
-		Run:       run,
+	return converge.Apply(ctx, account.Plan, converge.Options{
+		Run:       account.Run,
 		Hosts:     fleet.connections(),
 		Artifacts: declared.artifacts,
 		PushImage: pushImage,
-		Observer:  progress.Event,
+		Observer: func(event converge.Event) {
+			account.Steps.Event(event)
+			progress.Event(event)
+		},
 	})
 }
 
@@ -130,8 +139,8 @@ func (f *flags) printOutcome(outcome *converge.Outcome) {
 	report.WriteTimings(f.stdout, outcome, style)
 }
 
-func (f *flags) printRun(run converge.Run, plan *converge.Plan, outcome *converge.Outcome, checks []report.Check) error {
-	text, err := report.RunJSON(run, plan, outcome, checks)
+func (f *flags) printRun(account *report.Account) error {
+	text, err := report.RunJSON(account)
 	if err != nil {
 		return err
 	}

@@ -62,23 +62,34 @@ func (e *exitStatus) Error() string {
 // Unwrap gives the cause.
 func (e *exitStatus) Unwrap() error { return e.cause }
 
+// exitCode is how a command that returned an error ends.
+func exitCode(ctx context.Context, err error) int {
+	var status *exitStatus
+	switch {
+	case err == nil:
+		return exitConverged
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.As(err, &status):
+		return status.code
+	case errors.As(err, new(inventory.Errors)):
+		return exitUsage
+	}
+	return exitError
+}
+
 // fail prints an error and returns the exit code for it.
 func fail(ctx context.Context, err error, stderr io.Writer) int {
+	code := exitCode(ctx, err)
 	var status *exitStatus
-	code := exitError
-	switch {
-	case errors.As(err, &status):
-		code = status.code
+	if errors.As(err, &status) {
 		err = status.cause
-	case errors.As(err, new(inventory.Errors)):
-		code = exitUsage
 	}
 	if err != nil {
 		report.Errors(stderr, err, report.DetectStyle(stderr))
 	}
-	if ctx.Err() != nil {
+	if code == exitInterrupted {
 		fmt.Fprintln(stderr, "interrupted: every file is whole, old or new; run the same command again to go on")
-		return exitInterrupted
 	}
 	return code
 }

@@ -55,7 +55,7 @@ func TestHostileTextStaysText(t *testing.T) {
 			_, _ = w.Write(text)
 		},
 		"run.json": func(w io.Writer, _ Style) {
-			text, _ := RunJSON(converge.Run{ID: evil}, plan, outcome, checks)
+			text, _ := RunJSON(&Account{Cluster: evil, Run: converge.Run{ID: evil}, Plan: plan, Applied: outcome, Checks: checks, Err: errors.New(evil)})
 			_, _ = w.Write(text)
 		},
 		"progress": func(w io.Writer, _ Style) {

@@ -26,6 +26,8 @@ const (
 	StateBlocked HostState = "blocked"
 	// StateUnreachable could not be looked at.
 	StateUnreachable HostState = "unreachable"
+	// StateSkipped is as it was: none of its changes was begun.
+	StateSkipped HostState = "skipped"
 )
 
 // stateOf reads the state from an outcome: a host with an error that began no
@@ -36,6 +38,8 @@ func stateOf(host converge.HostOutcome) HostState {
 		return StateOK
 	case host.Err == nil:
 		return StateChanged
+	case errors.Is(host.Err, errSkipped):
+		return StateSkipped
 	case isBlocked(host.Err):
 		return StateBlocked
 	case len(host.Stages) == 0:
@@ -48,7 +52,7 @@ func (s HostState) tone() tone {
 	switch s {
 	case StateFailed, StateUnreachable:
 		return toneBad
-	case StateBlocked:
+	case StateBlocked, StateSkipped:
 		return toneWarn
 	case StateOK, StateChanged:
 	}
@@ -97,7 +101,7 @@ func WriteOutcome(w io.Writer, outcome *converge.Outcome, style Style) {
 			failed = append(failed, problemsOf(host.Host, host.Err)...)
 		case StateUnreachable:
 			unreachable = append(unreachable, problemsOf(host.Host, host.Err)...)
-		case StateOK, StateChanged, StateBlocked:
+		case StateOK, StateChanged, StateBlocked, StateSkipped:
 		}
 	}
 	writeProblems(p, "failed", failed)
@@ -158,7 +162,7 @@ func writeOutcomeSummary(p *page, outcome *converge.Outcome) {
 	for _, part := range []struct {
 		n     int
 		state HostState
-	}{{s.Changed, StateChanged}, {s.OK, StateOK}, {s.Failed, StateFailed}, {s.Blocked, StateBlocked}, {s.Unreachable, StateUnreachable}} {
+	}{{s.Changed, StateChanged}, {s.OK, StateOK}, {s.Failed, StateFailed}, {s.Blocked, StateBlocked}, {s.Unreachable, StateUnreachable}, {s.Skipped, StateSkipped}} {
 		if part.n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", part.n, part.state))
 		}
@@ -178,12 +182,14 @@ func writeProblems(p *page, title string, problems []problem) {
 	}
 }
 
-// writeBlocked names the hosts that others held up, by the stage they need.
-func writeBlocked(p *page, outcome *converge.Outcome) {
-	type blockade struct {
-		hosts []string
-		by    string
-	}
+// blockade is hosts that one stage held up.
+type blockade struct {
+	hosts []string
+	by    string
+}
+
+// blockades lists the hosts that others held up, by the stage they need.
+func blockades(outcome *converge.Outcome) []*blockade {
 	var blockades []*blockade
 	byText := map[string]*blockade{}
 	for _, host := range outcome.Hosts {
@@ -200,12 +206,18 @@ func writeBlocked(p *page, outcome *converge.Outcome) {
 		}
 		b.hosts = append(b.hosts, host.Host)
 	}
-	if len(blockades) == 0 {
+	return blockades
+}
+
+// writeBlocked names the hosts that others held up.
+func writeBlocked(p *page, outcome *converge.Outcome) {
+	all := blockades(outcome)
+	if len(all) == 0 {
 		return
 	}
 	p.blank()
 	p.line(0, 2, span{"blocked", toneWarn})
-	for _, b := range blockades {
+	for _, b := range all {
 		p.line(2, 6, span{hostNames(b.hosts), toneBold}, span{": waited for " + b.by, tonePlain})
 	}
 }
