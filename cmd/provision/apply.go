@@ -19,7 +19,8 @@ import (
 
 type applyOptions struct {
 	output     string
-	verbose    bool
+	logFormat  string
+	verbosity  int
 	skipVerify bool
 	reports    []string
 }
@@ -35,7 +36,8 @@ nothing differs it does nothing more.`,
 		Args: usageArgs(cobra.NoArgs),
 	}
 	command.Flags().StringVarP(&options.output, "output", "o", formatText, "output `format`: text or json")
-	command.Flags().BoolVarP(&options.verbose, "verbose", "v", false, "list every change of a first install")
+	command.Flags().CountVarP(&options.verbosity, "verbose", "v", "list every change of a first install, and each resource as it is begun; -vv is --debug too")
+	command.Flags().StringVar(&options.logFormat, "log-format", formatText, "progress `format` on standard error: text, or json for an event a line")
 	command.Flags().BoolVar(&options.skipVerify, "skip-verify", false, "don't verify the cluster after changes")
 	command.Flags().StringArrayVar(&options.reports, "report", nil, "also write what was done to a `file`, by its name as .html or .json; may be given again")
 	command.RunE = func(cmd *cobra.Command, _ []string) error { return f.apply(cmd.Context(), options) }
@@ -49,6 +51,10 @@ func (f *flags) apply(ctx context.Context, options applyOptions) error {
 	if err := checkReports(options.reports); err != nil {
 		return err
 	}
+	if err := f.checkLogFormat(options.logFormat); err != nil {
+		return err
+	}
+	f.debug = f.debug || options.verbosity > 1
 	return f.onHosts(ctx, func(declared *declared, fleet *fleet) error {
 		return f.applyTo(ctx, declared, fleet, options)
 	})
@@ -57,6 +63,7 @@ func (f *flags) apply(ctx context.Context, options applyOptions) error {
 // applyTo plans, applies and verifies, and then tells of it.
 func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, options applyOptions) error {
 	account := &report.Account{Cluster: declared.inventory.Cluster, Run: newRun(declared.sum), Steps: &report.Steps{}}
+	f.events.RunStarted(account.Cluster, account.Run, len(declared.hosts))
 	err := f.bringAbout(ctx, declared, fleet, options, account)
 	return f.conclude(ctx, options, account, err)
 }
@@ -64,16 +71,16 @@ func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, o
 // bringAbout plans, applies and verifies, shows each as it ends, and writes it
 // down in the account.
 func (f *flags) bringAbout(ctx context.Context, declared *declared, fleet *fleet, options applyOptions, account *report.Account) error {
-	plan := declared.plan(ctx, fleet)
+	plan := f.watchedPlan(ctx, declared, fleet)
 	account.Plan = plan
 	text := options.output == formatText
 	if text {
-		if err := f.printPlan(plan, formatText, options.verbose); err != nil {
+		if err := f.printPlan(plan, formatText, options.verbosity > 0); err != nil {
 			return err
 		}
 	}
 	if plan.Summary().Changes > 0 {
-		account.Applied = f.converge(ctx, declared, fleet, account)
+		account.Applied = f.converge(ctx, declared, fleet, account, options.verbosity)
 		if refused := account.Applied.Refused; refused != nil {
 			return fmt.Errorf("nothing was changed: %w", refused)
 		}
@@ -88,20 +95,21 @@ func (f *flags) bringAbout(ctx context.Context, declared *declared, fleet *fleet
 }
 
 // converge applies the plan and shows how far it came.
-func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, account *report.Account) *converge.Outcome {
-	style := report.DetectStyle(f.stderr)
-	style.Live = style.Live && !f.debug // log lines would tear the view
-	progress := report.NewProgress(f.stderr, style, account.Plan)
-	progress.Start()
-	defer progress.Stop()
+func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, account *report.Account, verbosity int) *converge.Outcome {
+	tell, stop := f.watch(account.Plan, verbosity)
+	defer stop()
+	hosts := fleet.connections()
+	if f.debug {
+		hosts = logged(hosts, f.logger())
+	}
 	return converge.Apply(ctx, account.Plan, converge.Options{
 		Run:       account.Run,
-		Hosts:     fleet.connections(),
+		Hosts:     hosts,
 		Artifacts: declared.artifacts,
 		PushImage: pushImage,
 		Observer: func(event converge.Event) {
 			account.Steps.Event(event)
-			progress.Event(event)
+			tell(event)
 		},
 	})
 }

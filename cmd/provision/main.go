@@ -49,6 +49,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 type exitStatus struct {
 	code  int
 	cause error
+	// told tells that how it ended has been told too, where text would disturb.
+	told bool
 }
 
 // Error is the cause's.
@@ -88,7 +90,7 @@ func fail(ctx context.Context, err error, stderr io.Writer) int {
 	if err != nil {
 		report.Errors(stderr, err, report.DetectStyle(stderr))
 	}
-	if code == exitInterrupted {
+	if code == exitInterrupted && (status == nil || !status.told) {
 		fmt.Fprintln(stderr, "interrupted: every file is whole, old or new; run the same command again to go on")
 	}
 	return code

@@ -75,8 +75,19 @@ func (f *flags) conclude(ctx context.Context, options applyOptions, account *rep
 		failed = f.printRun(account)
 	}
 	failed = errors.Join(failed, writeReports(options.reports, account))
-	if failed == nil {
+	if failed != nil {
+		account.Err = errors.Join(account.Err, failed)
+		if account.Exit != exitInterrupted {
+			account.Exit = exitError
+		}
+		err = &exitStatus{code: account.Exit, cause: account.Err}
+	}
+	if f.events == nil {
 		return err
 	}
-	return &exitStatus{code: exitError, cause: errors.Join(account.Err, failed)}
+	f.events.RunEnded(account)
+	if err == nil {
+		return nil
+	}
+	return &exitStatus{code: account.Exit, told: true}
 }

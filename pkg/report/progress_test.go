@@ -30,27 +30,30 @@ func upload(kind converge.EventKind, host string, bytes, total int64) converge.E
 }
 
 // midway moves a first install on to where each host is at something else.
-func midway(p *Progress, c *clock) {
+func midway(p *Progress, c *clock) { midwayEvents(c, p.Event) }
+
+// midwayEvents are the events of midway.
+func midwayEvents(c *clock, tell func(converge.Event)) {
 	c.now = at(1)
 	for _, host := range []string{"master", "slave1", "slave2", "registry"} {
-		p.Event(event(converge.EventStageStarted, host, "prepare"))
+		tell(event(converge.EventStageStarted, host, "prepare"))
 	}
 	c.now = at(3)
 	for _, host := range []string{"master", "slave1", "slave2", "registry"} {
 		done := event(converge.EventStageDone, host, "prepare")
 		done.Seconds = 2
-		p.Event(done)
+		tell(done)
 	}
-	p.Event(event(converge.EventStageStarted, "slave1", "slave-programs"))
-	p.Event(upload(converge.EventUploadStarted, "slave1", 0, 74_100_000))
+	tell(event(converge.EventStageStarted, "slave1", "slave-programs"))
+	tell(upload(converge.EventUploadStarted, "slave1", 0, 74_100_000))
 	c.now = at(4)
-	p.Event(upload(converge.EventUploadMoved, "slave1", 40_000_000, 74_100_000))
+	tell(upload(converge.EventUploadMoved, "slave1", 40_000_000, 74_100_000))
 	waiting := event(converge.EventStageWaiting, "slave2", "node")
 	waiting.Waits = []string{"control-plane"}
-	p.Event(waiting)
+	tell(waiting)
 	begun := event(converge.EventResourceBegun, "master", "control-plane")
 	begun.Resource = resource.ID{Kind: "service", Name: "kube-apiserver.service"}
-	p.Event(begun)
+	tell(begun)
 	c.now = at(5.5)
 }
 
@@ -195,5 +198,16 @@ func TestProgress_IsSafeForConcurrentUse(t *testing.T) {
 	}
 	if !strings.HasSuffix(out.buffer.String(), showCursor) {
 		t.Error("the cursor stays hidden")
+	}
+}
+
+func TestProgress_ResourcesAreLinesWhenAskedFor(t *testing.T) {
+	var out bytes.Buffer
+	c := &clock{begin}
+	midway(NewProgressWith(&out, Style{}, firstInstall(), ProgressOptions{Now: c.Now, Resources: true}), c)
+	for _, want := range []string{"begun    service kube-apiserver.service\n", "upload   artifact /usr/local/bin/kubelet, 74.1 MB\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
 	}
 }
