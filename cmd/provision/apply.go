@@ -85,7 +85,7 @@ func (f *flags) bringAbout(ctx context.Context, declared *declared, fleet *fleet
 			return fmt.Errorf("nothing was changed: %w", refused)
 		}
 		if text {
-			f.printOutcome(account.Settled())
+			f.printOutcome(account)
 		}
 	}
 	if account.Applied != nil && account.Applied.Failed() == 0 && !options.skipVerify {
@@ -141,10 +141,10 @@ func newRun(inventorySum string) converge.Run {
 	return converge.Run{ID: id, By: operator(), Time: now, Inventory: inventorySum}
 }
 
-func (f *flags) printOutcome(outcome *converge.Outcome) {
+func (f *flags) printOutcome(account *report.Account) {
 	style := report.DetectStyle(f.stdout)
-	report.WriteOutcome(f.stdout, outcome, style)
-	report.WriteTimings(f.stdout, outcome, style)
+	report.WriteOutcome(f.stdout, account, style)
+	report.WriteTimings(f.stdout, account.Settled(), style)
 }
 
 func (f *flags) printRun(account *report.Account) error {

@@ -34,8 +34,9 @@ var errSkipped = errors.New("nothing was begun: the run ended before")
 // as they are although changes were planned count as skipped.
 func (a *Account) Settled() *converge.Outcome {
 	settled := &converge.Outcome{Hosts: []converge.HostOutcome{}}
-	if a.Plan == nil {
-		return settled
+	plan := a.Plan
+	if plan == nil {
+		plan = &converge.Plan{}
 	}
 	applied := map[string]converge.HostOutcome{}
 	if a.Applied != nil && a.Applied.Refused == nil {
@@ -43,16 +44,16 @@ func (a *Account) Settled() *converge.Outcome {
 			applied[host.Host] = host
 		}
 	}
-	for _, plan := range a.Plan.Hosts {
-		host, known := applied[plan.Host]
+	for _, planned := range plan.Hosts {
+		host, known := applied[planned.Host]
 		if !known {
-			host = converge.HostOutcome{Host: plan.Host, Err: plan.Err}
+			host = converge.HostOutcome{Host: planned.Host, Err: planned.Err}
 		}
-		if host.Err == nil && len(host.Stages) == 0 && host.Changed == 0 && len(plan.Changes()) > 0 {
+		if host.Err == nil && len(host.Stages) == 0 && host.Changed == 0 && len(planned.Changes()) > 0 {
 			host.Err = errSkipped
 		}
 		settled.Hosts = append(settled.Hosts, host)
-		delete(applied, plan.Host)
+		delete(applied, planned.Host)
 	}
 	if a.Applied != nil {
 		for _, host := range a.Applied.Hosts { // what the plan lacks is not lost
@@ -62,4 +63,15 @@ func (a *Account) Settled() *converge.Outcome {
 		}
 	}
 	return settled
+}
+
+// plannedChanges counts the changes of the plan by host.
+func (a *Account) plannedChanges() map[string]int {
+	planned := map[string]int{}
+	if a.Plan != nil {
+		for _, host := range a.Plan.Hosts {
+			planned[host.Host] = len(host.Changes())
+		}
+	}
+	return planned
 }

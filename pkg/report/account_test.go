@@ -2,7 +2,9 @@ package report
 
 import (
 	"errors"
+	"io"
 	"reflect"
+	"strings"
 	"testing"
 
 	"provision/pkg/converge"
@@ -72,5 +74,14 @@ func TestSteps_MeasureFromBeginToTheNext(t *testing.T) {
 	}
 	if got := (*Steps)(nil).Slowest(3); len(got) != 0 {
 		t.Errorf("got %v of nobody", got)
+	}
+}
+
+func TestWriteOutcome_SaysHowMuchOfThePlanWasMade(t *testing.T) {
+	for n, want := range map[int]string{3: "slave2  failed       13 of 15         22.6s\n", 1000: "50 hosts   failed      13 of 15 each"} {
+		out := text(Style{Width: 80}, func(w io.Writer, s Style) { WriteOutcome(w, completeRun(slaves(n), true), s) })
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
 	}
 }

@@ -26,6 +26,7 @@ func completeRun(names []string, failing bool) *Account {
 	plan := &converge.Plan{Hosts: []converge.HostPlan{first.Hosts[0]}}
 	plan.Hosts[0].Stages = append(slices.Clone(plan.Hosts[0].Stages[:3]), secondRun().Hosts[0].Stages[0], plan.Hosts[0].Stages[3])
 	outcome := &converge.Outcome{Hosts: []converge.HostOutcome{ended(nil).Hosts[0]}}
+	outcome.Hosts[0].Changed = len(plan.Hosts[0].Changes())
 	changed := secondRun(names...)
 	for i, name := range names {
 		host := converge.HostPlan{Host: name, Stages: slices.Clone(first.Hosts[1].Stages)}
@@ -33,9 +34,10 @@ func completeRun(names []string, failing bool) *Account {
 		host.Stages[2].Changes = append(slices.Clone(host.Stages[2].Changes), node.Changes...)
 		plan.Hosts = append(plan.Hosts, host)
 		late := float64(i%5) / 2
-		ended := converge.HostOutcome{Host: name, Changed: 14, Stages: timings("prepare", 0, 3+late, "slave-programs", 3+late, 9+late, "node", 18.4, 22.1+late)}
+		ended := converge.HostOutcome{Host: name, Changed: len(host.Changes()), Stages: timings("prepare", 0, 3+late, "slave-programs", 3+late, 9+late, "node", 18.4, 22.1+late)}
 		if failing && i%20 == 1 {
 			ended.Err = commandError(name, 1200+i)
+			ended.Changed -= 2
 		}
 		outcome.Hosts = append(outcome.Hosts, ended)
 	}

@@ -46,6 +46,7 @@ type timeline struct {
 	letters    map[string]int
 	after      map[string][]string
 	onPath     map[string]bool
+	planned    map[string]int
 }
 
 func pathKey(host, stage string) string { return host + "\x00" + stage }
@@ -55,11 +56,12 @@ func newHTMLTimeline(plan *converge.Plan, outcome *converge.Outcome, spans []*st
 	if !end.After(begin) {
 		end = begin.Add(time.Millisecond)
 	}
-	t := &timeline{begin: begin, end: end, letters: map[string]int{}, after: map[string][]string{}, onPath: map[string]bool{}}
+	t := &timeline{begin: begin, end: end, letters: map[string]int{}, after: map[string][]string{}, onPath: map[string]bool{}, planned: map[string]int{}}
 	for i, s := range spans {
 		t.letters[s.name] = i
 	}
 	for _, host := range plan.Hosts {
+		t.planned[host.Host] = len(host.Changes())
 		for _, stage := range host.Stages {
 			t.after[pathKey(host.Host, stage.Name)] = stage.After
 		}
@@ -139,14 +141,14 @@ func (t *timeline) row(g *timelineGroup) htmlRow {
 	state := stateOf(host)
 	row := htmlRow{
 		Name: clean(g.hosts[0]), Tone: state.tone().class(), State: stateSymbol(state) + " " + string(state),
-		Changes: strconv.Itoa(host.Changed), Time: elapsed(spent(host)), Bars: t.bars(host),
+		Changes: changesMade(host.Changed, t.planned[host.Host]), Time: elapsed(spent(host)), Bars: t.bars(host),
 	}
 	if len(g.hosts) > 1 {
 		row.Name = count(len(g.hosts), "host")
 		if len(row.Bars) > 0 {
 			row.Also = "as the slowest, " + clean(host.Host)
 		}
-		if host.Changed > 0 {
+		if host.Changed > 0 || t.planned[host.Host] > 0 {
 			row.Changes += " each"
 		}
 		if least := elapsed(g.least); least != row.Time {
