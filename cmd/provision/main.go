@@ -33,15 +33,18 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	// Writing to a closed pipe is an error like others: it must not kill a run
+	// that is changing hosts. Notify, unlike Ignore, is not inherited.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// The first signal ends the run in order; after that they act as usual.
 	context.AfterFunc(ctx, stop)
-	root := newRoot(stdout, stderr)
+	results := &results{w: stdout}
+	root := newRoot(results, stderr)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitConverged
+	if err := root.ExecuteContext(ctx); err != nil {
+		return results.exit(fail(ctx, err, stderr), stderr)
 	}
-	return fail(ctx, err, stderr)
+	return results.exit(exitConverged, stderr)
 }
 
 // exitStatus is an error that chooses the exit code. A nil cause was reported
@@ -87,7 +90,7 @@ func fail(ctx context.Context, err error, stderr io.Writer) int {
 	if errors.As(err, &status) {
 		err = status.cause
 	}
-	if err != nil {
+	if err != nil && !errors.As(err, new(*resultsError)) { // which results.exit tells
 		report.Errors(stderr, err, report.DetectStyle(stderr))
 	}
 	if code == exitInterrupted && (status == nil || !status.told) {

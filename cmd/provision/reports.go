@@ -70,24 +70,38 @@ func (f *flags) conclude(ctx context.Context, options applyOptions, account *rep
 	if errors.As(err, &status) {
 		account.Err = status.cause
 	}
-	var failed error
+	cause := account.Err
+	var lost error // and not told by main
 	if options.output == formatJSON {
-		failed = f.printRun(account)
+		lost = f.printRun(account)
 	}
-	failed = errors.Join(failed, writeReports(options.reports, account))
-	if failed != nil {
-		account.Err = errors.Join(account.Err, failed)
-		if account.Exit != exitInterrupted {
-			account.Exit = exitError
-		}
-		err = &exitStatus{code: account.Exit, cause: account.Err}
+	if errors.As(lost, new(*resultsError)) {
+		lost = nil
+	}
+	unwritten(account, errors.Join(lost, f.stdout.failure()))
+	unreported := writeReports(options.reports, account)
+	unwritten(account, unreported)
+	if lost = errors.Join(lost, unreported); lost != nil {
+		err = &exitStatus{code: account.Exit, cause: errors.Join(cause, lost)}
 	}
 	if f.events == nil {
 		return err
 	}
 	f.events.RunEnded(account)
+	f.stdout.hush()
 	if err == nil {
 		return nil
 	}
 	return &exitStatus{code: account.Exit, told: true}
+}
+
+// unwritten writes down that something could not be written.
+func unwritten(account *report.Account, err error) {
+	if err == nil {
+		return
+	}
+	account.Err = errors.Join(account.Err, err)
+	if account.Exit != exitInterrupted {
+		account.Exit = exitError
+	}
 }

@@ -16,7 +16,7 @@ type flags struct {
 	templates string
 	debug     bool
 	parallel  int
-	stdout    io.Writer
+	stdout    *results
 	stderr    io.Writer
 	// events are nil where progress is text.
 	events *report.Events
@@ -26,7 +26,7 @@ type flags struct {
 // only makes all of them late.
 const defaultParallel = 128
 
-func newRoot(stdout, stderr io.Writer) *cobra.Command {
+func newRoot(stdout *results, stderr io.Writer) *cobra.Command {
 	f := &flags{stdout: stdout, stderr: stderr}
 	apply := newApply(f)
 	root := &cobra.Command{
