@@ -7,7 +7,7 @@ DEMO := e2e/inventory.yaml
 KUBECTL := $(BUILD)/artifacts/kubectl --kubeconfig $(BUILD)/demo.kubeconfig
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-unit test-lab lint generate tools artifacts demo demo-down clean
+.PHONY: help build test test-unit test-race test-lab lint generate tools artifacts demo demo-down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,11 +15,14 @@ help: ## List the targets
 build: ## Build bin/provision, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/provision ./cmd/provision
 
-test: lint test-unit test-lab ## Run everything: needs root on Debian 12, installs what it needs with apt
+test: lint test-unit test-race test-lab ## Run everything: needs root on Debian 12, installs what it needs with apt
 
 test-unit: ## Run the tests that need no root, no network and no lab
 	$(GO) vet ./...
 	$(GO) test ./...
+
+test-race: tools ## Run the tests of what runs concurrently, with the race detector
+	$(GO) test -race ./pkg/remote/... ./pkg/converge/... ./pkg/cluster/... ./pkg/doctor/... ./pkg/report/... ./cmd/...
 
 test-lab: tools artifacts build ## Run the tests on real hosts, as root
 	cd e2e/toolchain && $(GO) vet ./... && $(GO) test ./...

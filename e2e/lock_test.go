@@ -73,7 +73,7 @@ func (s *site) begin(t *testing.T, login string) (run *operation, release func()
 	release = s.hold(t, "master", "kube-scheduler")
 	s.sh(t, "master", "rm -rf /usr/local/bin/etcdutl /var/tmp/provision-*") // a killed run leaves uploads
 	s.sh(t, "slave1", "systemctl stop kube-proxy")
-	run = &operation{Cmd: exec.Command(s.binary, "apply", "--skip-verify", "-i", s.inventory), ended: make(chan struct{})}
+	run = &operation{Cmd: exec.Command(s.binary, "apply", "--yes", "--skip-verify", "-i", s.inventory), ended: make(chan struct{})}
 	run.Stdout, run.Stderr = &run.stdout, &run.stderr
 	if err := run.Start(); err != nil {
 		t.Fatal(err)

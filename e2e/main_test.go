@@ -134,6 +134,9 @@ type result struct {
 
 // provision runs a command with the site's inventory.
 func (s *site) provision(args ...string) result {
+	if args[0] == "apply" {
+		args = append(args, "--yes")
+	}
 	command := exec.Command(s.binary, append(args, "-i", s.inventory)...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr

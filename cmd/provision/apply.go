@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,29 +24,50 @@ type applyOptions struct {
 	verbosity  int
 	skipVerify bool
 	reports    []string
+	yes        bool
+	check      bool
+	part       selection
+	saved      *planFile
+	rollout    rollout
 }
 
 func newApply(f *flags) *cobra.Command {
 	var options applyOptions
 	command := &cobra.Command{
-		Use:   "apply",
+		Use:   "apply [FILE.plan]",
 		Short: "Plan, bring the hosts about, and verify the cluster",
 		Long: `apply looks at every host once, shows what differs from the inventory, brings
 only that about, on all hosts at the same time, and verifies the cluster. Where
-nothing differs it does nothing more.`,
-		Args: usageArgs(cobra.NoArgs),
+nothing differs it does nothing more.
+
+Before services that run are restarted or stopped it asks, or wants --yes. With
+FILE.plan, from "provision plan -o FILE.plan", it does what was planned then, or
+refuses when something else would be done now.`,
+		Args: usageArgs(cobra.MaximumNArgs(1)),
 	}
 	command.Flags().StringVarP(&options.output, "output", "o", formatText, "output `format`: text or json")
 	command.Flags().CountVarP(&options.verbosity, "verbose", "v", "list every change of a first install, and each resource as it is begun; -vv is --debug too")
 	command.Flags().StringVar(&options.logFormat, "log-format", formatText, "progress `format` on standard error: text, or json for an event a line")
 	command.Flags().BoolVar(&options.skipVerify, "skip-verify", false, "don't verify the cluster after changes")
 	command.Flags().StringArrayVar(&options.reports, "report", nil, "also write what was done to a `file`, by its name as .html or .json; may be given again")
-	command.RunE = func(cmd *cobra.Command, _ []string) error { return f.apply(cmd.Context(), options) }
+	command.Flags().BoolVarP(&options.yes, "yes", "y", false, "restart and stop running services without asking")
+	command.Flags().BoolVar(&options.check, "check", false, "only say what would change, as plan does")
+	options.part.addFlags(command.Flags())
+	options.rollout.addFlags(command)
+	command.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return f.applySaved(cmd.Context(), args[0], options)
+		}
+		return f.apply(cmd.Context(), options)
+	}
 	return command
 }
 
 func (f *flags) apply(ctx context.Context, options applyOptions) error {
 	if err := checkFormat(options.output); err != nil {
+		return err
+	}
+	if err := options.rollout.parse(); err != nil {
 		return err
 	}
 	if err := checkReports(options.reports); err != nil {
@@ -55,9 +77,21 @@ func (f *flags) apply(ctx context.Context, options applyOptions) error {
 		return err
 	}
 	f.debug = f.debug || options.verbosity > 1
-	return f.onHosts(ctx, func(declared *declared, fleet *fleet) error {
+	return f.onHosts(ctx, options.part, func(declared *declared, fleet *fleet) error {
 		return f.applyTo(ctx, declared, fleet, options)
 	})
+}
+
+// applySaved does what a saved plan says, of the part that it is about.
+func (f *flags) applySaved(ctx context.Context, file string, options applyOptions) (err error) {
+	if !options.part.isAll() {
+		return usageError(errors.New("a saved plan knows its part: leave out --limit, --only and --no-restart"))
+	}
+	if options.saved, err = readPlanFile(file); err != nil {
+		return err
+	}
+	options.part = options.saved.Selection
+	return f.apply(ctx, options)
 }
 
 // applyTo plans, applies and verifies, and then tells of it.
@@ -71,16 +105,17 @@ func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, o
 // bringAbout plans, applies and verifies, shows each as it ends, and writes it
 // down in the account.
 func (f *flags) bringAbout(ctx context.Context, declared *declared, fleet *fleet, options applyOptions, account *report.Account) error {
-	plan := f.watchedPlan(ctx, declared, fleet)
+	plan, err := f.agreedPlan(ctx, declared, fleet, options)
 	account.Plan = plan
-	text := options.output == formatText
-	if text {
-		if err := f.printPlan(plan, formatText, options.verbosity > 0); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
+	if options.check {
+		return planStatus(plan)
+	}
+	text := options.output == formatText
 	if plan.Summary().Changes > 0 {
-		account.Applied = f.converge(ctx, declared, fleet, account, options.verbosity)
+		account.Applied = f.converge(ctx, declared, fleet, account, options)
 		if refused := account.Applied.Refused; refused != nil {
 			return fmt.Errorf("nothing was changed: %w", refused)
 		}
@@ -88,15 +123,38 @@ func (f *flags) bringAbout(ctx context.Context, declared *declared, fleet *fleet
 			f.printOutcome(account)
 		}
 	}
-	if account.Applied != nil && account.Applied.Failed() == 0 && !options.skipVerify {
+	if account.Applied != nil && account.Applied.Failed() == 0 && !options.skipVerify && options.part.isAll() {
 		account.Checks = f.verify(ctx, declared, fleet, text)
 	}
 	return runStatus(plan, account.Applied, account.Checks)
 }
 
+// agreedPlan is the plan that is to be applied: shown, the same as the saved one
+// if there is one, and agreed to where it disturbs what runs.
+func (f *flags) agreedPlan(ctx context.Context, declared *declared, fleet *fleet, options applyOptions) (*converge.Plan, error) {
+	plan, err := f.watchedPlan(ctx, declared, fleet)
+	if err != nil {
+		return nil, err
+	}
+	if options.saved != nil {
+		if err := options.saved.holds(plan, declared); err != nil {
+			return plan, err
+		}
+	}
+	if options.output == formatText || options.check {
+		if err := f.printPlan(plan, options.output, options.verbosity > 0); err != nil {
+			return plan, err
+		}
+	}
+	if options.yes || options.check || options.saved != nil {
+		return plan, nil
+	}
+	return plan, f.confirm(ctx, plan, openTerminal)
+}
+
 // converge applies the plan and shows how far it came.
-func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, account *report.Account, verbosity int) *converge.Outcome {
-	tell, stop := f.watch(account.Plan, verbosity)
+func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, account *report.Account, options applyOptions) *converge.Outcome {
+	tell, stop := f.watch(account.Plan, options.verbosity)
 	defer stop()
 	hosts := fleet.connections()
 	if f.debug {
@@ -111,6 +169,9 @@ func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, 
 			account.Steps.Event(event)
 			tell(event)
 		},
+
+		MaxUnavailable: options.rollout.limit,
+		MaxFail:        options.rollout.maxFail,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"provision/pkg/artifact"
 	"provision/pkg/blueprint"
@@ -21,6 +22,30 @@ type declared struct {
 	hosts     []resource.Host
 	image     string
 	close     func()
+
+	// selection is the part that a run is about, selected the names of its hosts.
+	selection selection
+	selected  map[string]bool
+}
+
+// choose narrows what is declared down to a part.
+func (d *declared) choose(part selection) (err error) {
+	if d.selected, err = part.hosts(d.inventory); err != nil {
+		return err
+	}
+	if err := part.check(d.hosts); err != nil {
+		return err
+	}
+	d.selection = part
+	d.hosts = needed(d.hosts, d.selected)
+	return nil
+}
+
+// needed are the hosts that a run looks at.
+func (d *declared) needed() []inventory.RoleHost {
+	return slices.DeleteFunc(d.inventory.Hosts(), func(host inventory.RoleHost) bool {
+		return !slices.ContainsFunc(d.hosts, func(declared resource.Host) bool { return declared.Name == host.Name })
+	})
 }
 
 // declare reads the inventory and renders the desired state of its hosts.
@@ -58,7 +83,7 @@ func (d *declared) render(ctx context.Context, set *blueprint.Set, downloads str
 		return err
 	}
 	if d.hosts, err = set.Desired(d.inventory, d.artifacts); err != nil {
-		return err
+		return usageError(err) // the inventory asks for what the set or the artifacts don't have
 	}
 	d.image, err = set.SampleImage(d.inventory, d.artifacts)
 	return err

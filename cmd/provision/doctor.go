@@ -86,7 +86,7 @@ func (f *flags) required() (*inventory.Inventory, []blueprint.Requirements, erro
 
 // examine looks at all hosts.
 func (f *flags) examine(ctx context.Context, inv *inventory.Inventory, required []blueprint.Requirements) (doctor.Examination, error) {
-	fleet, err := f.connect(ctx, inv)
+	fleet, err := f.connect(ctx, inv, inv.Hosts())
 	if err != nil {
 		return doctor.Examination{}, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"provision/pkg/cluster"
 	"provision/pkg/converge"
 	"provision/pkg/inventory"
 	"provision/pkg/remote"
@@ -36,13 +37,13 @@ func (f *flags) newDialer() *remote.Dialer {
 
 // connect opens a connection to every host, as many at the same time as --parallel
 // says. A host that can't be reached does not hold up the others.
-func (f *flags) connect(ctx context.Context, inv *inventory.Inventory) (*fleet, error) {
-	if err := checkFiles(len(inv.Hosts())); err != nil {
+func (f *flags) connect(ctx context.Context, inv *inventory.Inventory, hosts []inventory.RoleHost) (*fleet, error) {
+	if err := checkFiles(len(hosts)); err != nil {
 		return nil, usageError(err)
 	}
 	fleet := &fleet{dialer: f.newDialer(), hosts: map[string]*remote.Client{}, unreachable: map[string]error{}}
 	var mutex sync.Mutex
-	f.eachHost(inv, func(host inventory.RoleHost) {
+	f.eachHost(hosts, func(host inventory.RoleHost) {
 		client, err := fleet.dialer.Dial(ctx, target(inv, host.Host))
 		mutex.Lock()
 		defer mutex.Unlock()
@@ -56,10 +57,10 @@ func (f *flags) connect(ctx context.Context, inv *inventory.Inventory) (*fleet, 
 }
 
 // eachHost does work for every host, as many at the same time as --parallel says.
-func (f *flags) eachHost(inv *inventory.Inventory, work func(inventory.RoleHost)) {
+func (f *flags) eachHost(hosts []inventory.RoleHost, work func(inventory.RoleHost)) {
 	var group errgroup.Group
 	group.SetLimit(f.parallel)
-	for _, host := range inv.Hosts() {
+	for _, host := range hosts {
 		group.Go(func() error {
 			work(host)
 			return nil
@@ -85,14 +86,17 @@ func checkFiles(hosts int) error {
 }
 
 // onHosts does work with what the inventory means and open connections to its
-// hosts.
-func (f *flags) onHosts(ctx context.Context, work func(*declared, *fleet) error) error {
+// hosts, or to those that a selection needs.
+func (f *flags) onHosts(ctx context.Context, part selection, work func(*declared, *fleet) error) error {
 	declared, err := f.declare(ctx)
 	if err != nil {
 		return err
 	}
 	defer declared.close()
-	fleet, err := f.connect(ctx, declared.inventory)
+	if err := declared.choose(part); err != nil {
+		return err
+	}
+	fleet, err := f.connect(ctx, declared.inventory, declared.needed())
 	if err != nil {
 		return err
 	}
@@ -132,6 +136,15 @@ func (f *fleet) connections() map[string]converge.Connection {
 		connections[name] = client
 	}
 	return connections
+}
+
+// clusterHosts are the fleet's hosts as package cluster sees them.
+func (f *fleet) clusterHosts() map[string]cluster.Host {
+	hosts := make(map[string]cluster.Host, len(f.hosts))
+	for name, client := range f.hosts {
+		hosts[name] = client
+	}
+	return hosts
 }
 
 func (f *fleet) close() {

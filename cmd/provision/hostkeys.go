@@ -52,7 +52,7 @@ func (f *flags) scanHostKeys(ctx context.Context, output string) error {
 	defer dialer.Close() //nolint:contextcheck // it tidies up, also when ctx has ended
 	scans := map[string]report.KeyScan{}
 	var mutex sync.Mutex
-	f.eachHost(inv, func(host inventory.RoleHost) {
+	f.eachHost(inv.Hosts(), func(host inventory.RoleHost) {
 		keys, err := dialer.HostKeys(ctx, target(inv, host.Host))
 		mutex.Lock()
 		defer mutex.Unlock()

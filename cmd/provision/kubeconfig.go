@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/pkg/cluster"
+	"provision/pkg/inventory"
 )
 
 func newKubeconfig(f *flags) *cobra.Command {
@@ -29,26 +31,40 @@ own, into a file that only the operator can read.`,
 	}
 	command.Flags().StringVarP(&output, "output", "o", "", "`file` to merge into, - to print (default ~/.kube/config)")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
-		return f.onHosts(cmd.Context(), func(declared *declared, fleet *fleet) error {
-			if err := fleet.unreachable[declared.inventory.Master[0].Name]; err != nil {
-				return err
-			}
-			added, err := cluster.Kubeconfig(cmd.Context(), declared.target(fleet), cluster.Operator{Name: operator()})
-			if err != nil {
-				return err
-			}
-			if output == "-" {
-				_, err = f.stdout.Write(added)
-				return err
-			}
-			if err := f.mergeKubeconfig(output, added); err != nil {
-				return err
-			}
-			fmt.Fprintf(f.stderr, "kubectl --context %s reaches the cluster\n", declared.inventory.Cluster)
-			return nil
-		})
+		inv, err := inventory.Load(f.inventory)
+		if err != nil {
+			return usageError(err)
+		}
+		added, err := f.issueKubeconfig(cmd.Context(), inv)
+		if err != nil {
+			return err
+		}
+		if output == "-" {
+			_, err = f.stdout.Write(added)
+			return err
+		}
+		if err := f.mergeKubeconfig(output, added); err != nil {
+			return err
+		}
+		fmt.Fprintf(f.stderr, "kubectl --context %s reaches the cluster\n", inv.Cluster)
+		return nil
 	}
 	return command
+}
+
+// issueKubeconfig needs nothing but the master.
+func (f *flags) issueKubeconfig(ctx context.Context, inv *inventory.Inventory) ([]byte, error) {
+	master := inv.Hosts()[:1]
+	fleet, err := f.connect(ctx, inv, master)
+	if err != nil {
+		return nil, err
+	}
+	defer fleet.close() //nolint:contextcheck // it tidies up, also when ctx has ended
+	if err := fleet.unreachable[master[0].Name]; err != nil {
+		return nil, err
+	}
+	target := cluster.Target{Inventory: inv, Hosts: fleet.clusterHosts()}
+	return cluster.Kubeconfig(ctx, target, cluster.Operator{Name: operator()})
 }
 
 func (f *flags) mergeKubeconfig(path string, added []byte) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 func newPlan(f *flags) *cobra.Command {
 	var output string
 	var verbose bool
+	var part selection
 	command := &cobra.Command{
 		Use:   "plan",
 		Short: "Say what apply would change, and touch nothing",
@@ -22,19 +24,36 @@ why: new; drift (the host was changed); change (the inventory, a template or a
 version was); both; follows (a service whose files change); renewal (a
 certificate no longer serves).
 
+With -o FILE.plan the plan is saved too, and "provision apply FILE.plan" does
+exactly that, or refuses when a host or the inventory has changed since.
+
 Exit codes: 0 nothing to do; 2 there is; 3 some hosts could not be looked at.`,
 		Args: usageArgs(cobra.NoArgs),
 	}
-	command.Flags().StringVarP(&output, "output", "o", formatText, "output `format`: text or json")
+	command.Flags().StringVarP(&output, "output", "o", formatText, "output `format`: text or json, or FILE.plan to save the plan too")
+	part.addFlags(command.Flags())
 	command.Flags().BoolVarP(&verbose, "verbose", "v", false, "list every change of a first install")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
+		file := ""
+		if strings.HasSuffix(output, planSuffix) {
+			file, output = output, formatText
+		}
 		if err := checkFormat(output); err != nil {
 			return err
 		}
-		return f.onHosts(cmd.Context(), func(declared *declared, fleet *fleet) error {
-			plan := declared.plan(cmd.Context(), fleet)
+		return f.onHosts(cmd.Context(), part, func(declared *declared, fleet *fleet) error {
+			plan, err := declared.plan(cmd.Context(), fleet)
+			if err != nil {
+				return err
+			}
 			if err := f.printPlan(plan, output, verbose); err != nil {
 				return err
+			}
+			if file != "" {
+				if err := writePlanFile(file, plan, declared); err != nil {
+					return err
+				}
+				fmt.Fprintf(f.stdout, "Saved: `provision apply %s` does exactly this.\n", file)
 			}
 			return planStatus(plan)
 		})
@@ -42,10 +61,18 @@ Exit codes: 0 nothing to do; 2 there is; 3 some hosts could not be looked at.`,
 	return command
 }
 
-// plan looks at the hosts and compares.
-func (d *declared) plan(ctx context.Context, fleet *fleet) *converge.Plan {
-	observed := converge.Observe(ctx, d.hosts, fleet.connections(), fleet.unreachable)
-	return converge.NewPlan(time.Now(), d.hosts, observed)
+// plan looks at the hosts and compares. A look that was cut short says nothing of
+// the hosts.
+func (d *declared) plan(ctx context.Context, fleet *fleet) (*converge.Plan, error) {
+	return d.compared(ctx, converge.Observe(ctx, d.hosts, fleet.connections(), fleet.unreachable))
+}
+
+// compared is the plan for what was observed.
+func (d *declared) compared(ctx context.Context, observed map[string]converge.Observation) (*converge.Plan, error) {
+	if ctx.Err() != nil {
+		return nil, &exitStatus{code: exitInterrupted}
+	}
+	return d.selection.narrow(converge.NewPlan(time.Now(), d.hosts, observed), d.selected), nil
 }
 
 func (f *flags) printPlan(plan *converge.Plan, output string, verbose bool) error {

@@ -57,7 +57,7 @@ func (f *flags) render(hosts []resource.Host, folder string) error {
 				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 					return fmt.Errorf("render %s of %s: %w", r.Path, host.Name, err)
 				}
-				if err := os.WriteFile(path, r.Content, 0o644); err != nil {
+				if err := os.WriteFile(path, r.Content, 0o600); err != nil { // an inventory may hold credentials
 					return fmt.Errorf("render %s of %s: %w", r.Path, host.Name, err)
 				}
 				written++

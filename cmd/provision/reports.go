@@ -72,7 +72,7 @@ func (f *flags) conclude(ctx context.Context, options applyOptions, account *rep
 	}
 	cause := account.Err
 	var lost error // and not told by main
-	if options.output == formatJSON {
+	if options.output == formatJSON && !options.check { // which has printed its plan
 		lost = f.printRun(account)
 	}
 	if errors.As(lost, new(*resultsError)) {

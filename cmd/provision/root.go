@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -72,13 +73,19 @@ func usageError(err error) error {
 	return &exitStatus{code: exitUsage, cause: err}
 }
 
-// usageArgs makes what a command says of its arguments a usage error.
+// usageArgs makes what a command says of its arguments a usage error, and names
+// the command that was meant.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usageError(err)
+		err := check(cmd, args)
+		if err == nil {
+			return nil
 		}
-		return nil
+		cmd.SuggestionsMinimumDistance = 2
+		if meant := cmd.SuggestionsFor(args[0]); len(meant) > 0 {
+			err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(meant, " or "))
+		}
+		return usageError(err)
 	}
 }
 

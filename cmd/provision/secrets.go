@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"os"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"provision/pkg/remote"
 )
 
-// secretVariables are where secrets are taken from in automation.
+// secretVariable is where secrets of a kind are taken from in automation.
 func secretVariable(kind remote.SecretKind) string {
 	switch kind {
 	case remote.Passphrase:
@@ -55,19 +56,22 @@ func (a *asker) ask(ctx context.Context, secret remote.Secret, attempt int) (str
 	if attempt > 0 {
 		again = "that was not it; "
 	}
-	fmt.Fprintf(tty, "%s%s of %s: ", again, secret.Kind, secret.Subject)
-	return readHidden(ctx, tty)
+	return readHidden(ctx, tty, fmt.Sprintf("%s%s of %s: ", again, secret.Kind, secret.Subject))
 }
 
-// readHidden reads a line from a terminal without showing it, and closes the
-// terminal.
-func readHidden(ctx context.Context, tty *os.File) (string, error) {
+// readHidden asks for a line on a terminal without showing it, and closes the
+// terminal. It hides before it asks: some type ahead.
+func readHidden(ctx context.Context, tty *os.File, question string) (string, error) {
 	fd := int(tty.Fd())
 	before, err := term.GetState(fd)
+	if err == nil {
+		err = hide(fd)
+	}
 	if err != nil {
 		tty.Close()
 		return "", fmt.Errorf("%w: %w", remote.ErrNoSecret, err)
 	}
+	fmt.Fprint(tty, question)
 	type line struct {
 		text []byte
 		err  error
@@ -79,6 +83,7 @@ func readHidden(ctx context.Context, tty *os.File) (string, error) {
 	}()
 	select {
 	case line := <-read:
+		_ = term.Restore(fd, before)
 		fmt.Fprintln(tty)
 		tty.Close()
 		if line.err != nil {
@@ -90,4 +95,14 @@ func readHidden(ctx context.Context, tty *os.File) (string, error) {
 		fmt.Fprintln(tty)
 		return "", context.Cause(ctx)
 	}
+}
+
+// hide keeps a terminal from showing what is typed, termios(3).
+func hide(fd int) error {
+	settings, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return err
+	}
+	settings.Lflag &^= unix.ECHO
+	return unix.IoctlSetTermios(fd, unix.TCSETS, settings)
 }

@@ -28,7 +28,7 @@ Exit codes: 0 every check passes; 2 one does not.`,
 		if err := checkFormat(output); err != nil {
 			return err
 		}
-		return f.onHosts(cmd.Context(), func(declared *declared, fleet *fleet) error {
+		return f.onHosts(cmd.Context(), selection{}, func(declared *declared, fleet *fleet) error {
 			checks := f.verify(cmd.Context(), declared, fleet, output == formatText)
 			if output == formatJSON {
 				text, err := report.ChecksJSON(checks)
@@ -65,9 +65,5 @@ func (f *flags) verify(ctx context.Context, declared *declared, fleet *fleet, te
 }
 
 func (d *declared) target(fleet *fleet) cluster.Target {
-	hosts := make(map[string]cluster.Host, len(fleet.hosts))
-	for name, client := range fleet.hosts {
-		hosts[name] = client
-	}
-	return cluster.Target{Inventory: d.inventory, Hosts: hosts, Image: d.image}
+	return cluster.Target{Inventory: d.inventory, Hosts: fleet.clusterHosts(), Image: d.image}
 }

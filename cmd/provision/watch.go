@@ -25,7 +25,7 @@ func (f *flags) checkLogFormat(format string) error {
 
 // watchedPlan is declared.plan, with an event for each host that was looked at
 // and for the plan.
-func (f *flags) watchedPlan(ctx context.Context, declared *declared, fleet *fleet) *converge.Plan {
+func (f *flags) watchedPlan(ctx context.Context, declared *declared, fleet *fleet) (*converge.Plan, error) {
 	if f.events == nil {
 		return declared.plan(ctx, fleet)
 	}
@@ -47,9 +47,12 @@ func (f *flags) watchedPlan(ctx context.Context, declared *declared, fleet *flee
 			f.events.HostObserved(host.Name, 0, err)
 		}
 	}
-	plan := converge.NewPlan(time.Now(), declared.hosts, observed)
+	plan, err := declared.compared(ctx, observed)
+	if err != nil {
+		return nil, err
+	}
 	f.events.PlanMade(plan)
-	return plan
+	return plan, nil
 }
 
 // watchedConnection tells when the one look at a host has ended.

@@ -124,6 +124,7 @@ func heal(t *testing.T) {
 // goesOn applies again: the upload goes on where it ended.
 func (o *operator) goesOn() {
 	o.t.Helper()
+	until(o.t, "! pgrep sftp-server")                                      // what it had been sent is written
 	on(o.t, "node", "touch -d '1 minute ago' /var/tmp/provision-*/*.part") // a younger one may be in use
 	r := o.must(0, append(apply(), "--debug"))
 	if !strings.Contains(r.output, "resumed=") || strings.Contains(r.output, "resumed=0") {
@@ -155,11 +156,22 @@ func TestFault_DiskFull(t *testing.T) {
 }
 
 func TestFault_ReadOnly(t *testing.T) {
-	o := newOperator(t, "")
-	restored(t, "node", "mkdir -p /etc/reach && mount -t tmpfs -o ro none /etc/reach", "umount /etc/reach 2>/dev/null || true")
-	o.must(3, apply(), "node", "file /etc/reach/args", "Read-only file system")
-	on(t, "node", "umount /etc/reach; test ! -e /opt/reach/large")
-	o.converges()
+	for name, c := range map[string]struct{ now, then, want string }{
+		"one folder": {"mkdir -p /etc/reach && mount -t tmpfs -o ro none /etc/reach", "umount /etc/reach 2>/dev/null || true", "file /etc/reach/args"},
+		// Programs that run keep a real root writable; what is opened from now on finds this.
+		"the root": {
+			"for d in etc opt usr var; do mount --bind /$d /$d && mount -o remount,ro,bind /$d; done",
+			"for d in etc opt usr var; do umount --lazy /$d 2>/dev/null || true; done; touch /etc/x /opt/x /usr/x /var/x; rm /etc/x /opt/x /usr/x /var/x", "make a directory for uploads",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOperator(t, "")
+			restored(t, "node", c.now, c.then)
+			o.must(3, apply(), "node", c.want, "Read-only file system")
+			on(t, "node", c.then+"; test ! -e /opt/reach/large")
+			o.converges()
+		})
+	}
 }
 
 // Ctrl-C ends the work on the host too, also root's, and leaves nothing there.

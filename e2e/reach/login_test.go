@@ -151,7 +151,7 @@ func TestPrivilege_SudoWithPassword(t *testing.T) {
 }
 
 func TestPrivilege_Doas(t *testing.T) {
-	on(t, "gate1", "command -v doas || DEBIAN_FRONTEND=noninteractive apt-get -q -y install opendoas >/dev/null")
+	installed(t, "gate1", "doas", "opendoas")
 	restored(t, "gate1", `useradd --create-home --shell /bin/sh person && install -d -m 700 -o person /home/person/.ssh &&
 		install -m 600 -o person /root/.ssh/authorized_keys /home/person/.ssh/`, "pkill -KILL -u person; userdel --remove person; rm -f /etc/doas.conf")
 	o := newOperator(t, "")
@@ -164,10 +164,18 @@ func TestPrivilege_Doas(t *testing.T) {
 	}
 }
 
+// installed installs a program's package on a host that lacks it.
+func installed(t *testing.T, name, program, pkg string) {
+	t.Helper()
+	on(t, name, fmt.Sprintf(`export DEBIAN_FRONTEND=noninteractive
+		command -v %[1]s || apt-get -q -y install %[2]s || { apt-get -q update && apt-get -q -y install %[2]s; } && command -v %[1]s`, program, pkg))
+}
+
 // The login shell is the user's choice; the scripts run under sh.
 func TestShell_LoginShells(t *testing.T) {
 	account(t, "NOPASSWD:")
-	on(t, "node", "command -v busybox || DEBIAN_FRONTEND=noninteractive apt-get -q -y install busybox-static >/dev/null; ln -sf $(command -v busybox) /bin/ash")
+	installed(t, "node", "busybox", "busybox-static")
+	on(t, "node", "ln -sf $(command -v busybox) /bin/ash")
 	for _, shell := range []string{"/bin/dash", "/bin/bash", "/bin/ash"} {
 		t.Run(filepath.Base(shell), func(t *testing.T) {
 			on(t, "node", "usermod --shell "+shell+" person")

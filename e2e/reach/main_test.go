@@ -169,7 +169,7 @@ func (o *operator) converges() {
 	o.must(0, []string{"plan"})
 }
 
-func apply() []string { return []string{"apply", "--skip-verify"} }
+func apply() []string { return []string{"apply", "--yes", "--skip-verify"} }
 
 func host(t *testing.T, name string) *nspawn.Host {
 	t.Helper()

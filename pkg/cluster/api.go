@@ -144,6 +144,9 @@ func (a *api) do(ctx context.Context, method, path string, body, into any) error
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if method == http.MethodPatch {
+		request.Header.Set("Content-Type", "application/merge-patch+json") // RFC 7386
+	}
 	response, err := a.client.Do(request)
 	if err != nil {
 		return fmt.Errorf("ask the API: %w", err)

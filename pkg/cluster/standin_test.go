@@ -40,7 +40,9 @@ type standIn struct {
 	requests []string
 	// onRequest, if set, is told of each request, with the mutex held.
 	onRequest func(*http.Request)
-	commands  [][]string // of all hosts
+	// refuse is how often requests are answered 429 yet.
+	refuse   map[string]int
+	commands [][]string // of all hosts
 	// files are those of every host, etcdErr what etcdctl says.
 	files     map[string]string
 	addresses string
@@ -145,6 +147,12 @@ func (s *standIn) answer(w http.ResponseWriter, r *http.Request) {
 	s.requests = append(s.requests, r.Method+" "+r.URL.Path)
 	if s.onRequest != nil {
 		s.onRequest(r)
+	}
+	if request := r.Method + " " + r.URL.Path; s.refuse[request] > 0 {
+		s.refuse[request]--
+		w.WriteHeader(http.StatusTooManyRequests)
+		fmt.Fprint(w, `{"code": 429, "message": "the disruption budget does not allow it"}`)
+		return
 	}
 	if r.Method != http.MethodGet {
 		fmt.Fprintln(w, "{}")

@@ -27,10 +27,19 @@ type Options struct {
 	// Observer is told how far the run came; it may be called by several hosts
 	// at once.
 	Observer func(Event)
+	// MaxUnavailable is how many hosts may be at once in a stage in which they
+	// restart what runs: without it one, or a tenth of the hosts that have the
+	// stage.
+	MaxUnavailable Limit
+	// MaxFail is the number of failed hosts from which on no other is begun; 0
+	// begins all.
+	MaxFail int
 
-	// interval replaces endpointInterval in tests, patience guardPatience.
+	// interval replaces endpointInterval in tests, patience guardPatience, settle
+	// settlingTime.
 	interval time.Duration
 	patience time.Duration
+	settle   time.Duration
 }
 
 // Outcome is how a run ended on each host.
@@ -87,6 +96,8 @@ type run struct {
 	Options
 	plan     *Plan
 	gates    map[string]*gate
+	turns    map[string]*turn
+	failures failures
 	signers  *signers
 	observer sync.Mutex
 	locks    locks
@@ -100,7 +111,7 @@ type run struct {
 // it. Each host is locked while it is changed, the first one for the cluster;
 // when Apply returns, no script of this run is at work any more.
 func Apply(ctx context.Context, plan *Plan, options Options) *Outcome {
-	r := &run{Options: options, plan: plan, gates: newGates(plan)}
+	r := &run{Options: options, plan: plan, gates: newGates(plan), turns: newTurns(plan, options.MaxUnavailable)}
 	r.signers = newSigners(plan, options.Hosts)
 	defer r.locks.release()
 	if err := r.lockCluster(ctx); err != nil {
@@ -147,6 +158,7 @@ func (r *run) host(ctx context.Context, plan *HostPlan) HostOutcome {
 			timing, err := r.stage(ctx, plan, stage, progress)
 			outcome.Err = err
 			outcome.Stages = append(outcome.Stages, timing)
+			r.failures.add(plan.Host, err)
 		}
 		r.gates[stage.Name].pass(plan.Host, outcome.Err)
 	}
@@ -156,12 +168,21 @@ func (r *run) host(ctx context.Context, plan *HostPlan) HostOutcome {
 	return outcome
 }
 
-func (r *run) stage(ctx context.Context, plan *HostPlan, stage *StagePlan, progress *progress) (StageTiming, error) {
+func (r *run) stage(ctx context.Context, plan *HostPlan, stage *StagePlan, progress *progress) (timing StageTiming, failed error) {
 	err := progress.unlocked
 	if err == nil {
 		err = r.await(ctx, plan, stage)
 	}
-	timing := StageTiming{Stage: stage.Name, Start: time.Now()}
+	disturbs := len(stage.restarted()) > 0
+	if err == nil && disturbs {
+		if err = r.takeTurn(ctx, plan, stage); err == nil {
+			defer func() { r.turns[stage.Name].leave(plan.Host, failed) }()
+		}
+	}
+	if err == nil && !progress.begun {
+		err = r.failures.check(r.MaxFail)
+	}
+	timing = StageTiming{Stage: stage.Name, Start: time.Now()}
 	if err == nil {
 		r.emit(Event{Kind: EventStageStarted, Host: plan.Host, Stage: stage.Name})
 		err = r.bring(ctx, plan, stage, progress)
@@ -192,6 +213,15 @@ func (r *run) await(ctx context.Context, plan *HostPlan, stage *StagePlan) error
 		}
 	}
 	return nil
+}
+
+// takeTurn waits until the host may restart what runs on it.
+func (r *run) takeTurn(ctx context.Context, plan *HostPlan, stage *StagePlan) error {
+	turn := r.turns[stage.Name]
+	if turn.full() {
+		r.emit(Event{Kind: EventStageWaiting, Host: plan.Host, Stage: stage.Name, Waits: []string{stage.Name}})
+	}
+	return turn.take(ctx, stage.Name)
 }
 
 // progress is the record of a host while a run changes it.
@@ -231,6 +261,10 @@ func newProgress(id Run, plan *HostPlan) *progress {
 // done remembers what a stage applied.
 func (p *progress) done(applied map[resource.ID]resource.State) {
 	for id, state := range applied {
+		if state == nil {
+			delete(p.record.Resources, id.String())
+			continue
+		}
 		p.record.Resources[id.String()] = state
 	}
 }

@@ -16,7 +16,10 @@ run=/run/provision
 newline='
 '
 written=
+forgotten=
 reload=no
+removed=no
+resource=
 
 fail() {
 	echo "$*" >&2
@@ -50,7 +53,6 @@ do_guarded() {
 	fi
 }
 
-# attributes PATH MODE OWNER GROUP
 do_attributes() {
 	chown -- "$3:$4" "$1"
 	chmod -- "$2" "$1"
@@ -59,7 +61,12 @@ do_attributes() {
 # directory PATH MODE OWNER GROUP
 do_directory() {
 	parent "$1"
-	[ -d "$1" ] || mkdir -- "$1"
+	if [ -d "$1" ]; then
+		keep_attributes attributes "$1"
+	else
+		mkdir -- "$1"
+		note "made $1"
+	fi
 	do_attributes "$@"
 }
 
@@ -75,6 +82,7 @@ do_write() {
 	set +C
 	do_attributes "$temp" "$2" "$3" "$4"
 	written=$written$1$newline
+	case $resource in "authority "*) forgotten=$forgotten$1$newline ;; esac
 }
 
 flush() { sync -- "$@" 2>/dev/null || sync; }
@@ -84,11 +92,13 @@ commit() {
 	[ -n "$written" ] || return 0
 	set --
 	while IFS= read -r path; do
+		keep "$path"
 		temporary "$path"
-		set -- "$@" "$temp"
+		[ -L "$temp" ] || set -- "$@" "$temp"
 	done <<-END
 		${written%"$newline"}
 	END
+	[ -z "$journal" ] || set -- "$@" "$journal/log" "$journal/files/"
 	flush "$@"
 	set --
 	while IFS= read -r path; do
@@ -115,18 +125,43 @@ do_install() {
 		fail "$1 arrived with the sum ${sum%% *} instead of $5; is its file being changed?"
 	fi
 	do_attributes "$temp" "$2" "$3" "$4"
-	flush "$temp"
-	mv -f -- "$temp" "$1"
+	keep "$1"
+	set -- "$@" "$temp"
+	[ -z "$journal" ] || set -- "$@" "$journal/log" "$journal/files/"
+	path=$1 sum=$5 stamp=$7
+	shift 7
+	flush "$@"
+	mv -f -- "$temp" "$path"
+	write_stamp "$path" "$sum" "$stamp"
+}
+
+# write_stamp PATH SHA256 STAMP: what stat says of a program with that sum.
+write_stamp() {
 	mkdir -p "$home/stamps"
 	{
 		stat -c '%i %s %y %z %n' -- "$1"
-		echo "$5"
+		echo "$2"
 	} >"$home/stamps/.new"
-	mv -f "$home/stamps/.new" "$home/stamps/$7"
+	mv -f "$home/stamps/.new" "$home/stamps/$3"
 }
 
 # remove PATH
-do_remove() { rm -f -- "$1"; }
+do_remove() {
+	if [ ! -e "$1" ] && [ ! -L "$1" ]; then return 0; fi
+	[ ! -d "$1" ] || [ -L "$1" ] || fail "$1 is a directory; it should be a file that provision made. Look at it, and move it away"
+	keep "$1"
+	[ -z "$journal" ] || flush "$journal/log" "$journal/files/"
+	rm -f -- "$1"
+	case $1 in */systemd/system/*) reload=yes removed=yes ;; esac
+}
+
+# remove-directory PATH: only if nothing is in it.
+do_remove_directory() {
+	if [ ! -d "$1" ] || [ -L "$1" ]; then return 0; fi
+	was=$(stat -c '%a %u %g' -- "$1")
+	rmdir -- "$1" 2>/dev/null || return 0
+	note "directory $was $1"
+}
 
 # record BASE64: what was applied, for the next run to compare with.
 do_record() {
@@ -163,6 +198,7 @@ do_package() {
 # sysctl PATH VALUE
 do_sysctl() {
 	[ -e "$1" ] || fail "the kernel has no $1; is a module missing?"
+	note "sysctl $1 $(head -c 4096 -- "$1" | tr -d '\0\n')"
 	printf '%s\n' "$2" >"$1"
 }
 
@@ -179,6 +215,7 @@ diagnose() {
 
 # unit-load UNIT: systemd sees the unit as it is on disk, and may start it.
 do_unit_load() {
+	keep_unit "$1"
 	case $(systemctl show --no-pager --property LoadState,NeedDaemonReload -- "$1") in
 	*masked*) systemctl --quiet unmask -- "$1" ;;
 	*NeedDaemonReload=yes*) reload=yes ;;
@@ -192,13 +229,29 @@ do_unit_enable() { systemctl --quiet enable -- "$1"; }
 
 # unit-restart UNIT
 do_unit_restart() {
+	restarted=$1
+	# shellcheck disable=SC2034 # journal.sh tells by it
+	ran=no
+	# shellcheck disable=SC2034 # the same
+	! systemctl --quiet is-active -- "$1" || ran=yes
+	note "restarted $1"
 	systemctl reset-failed -- "$1" 2>/dev/null || true
-	systemctl restart -- "$1" || diagnose "$1"
-	systemctl --quiet is-active -- "$1" || diagnose "$1"
+	systemctl restart -- "$1" || sick "$1"
+	systemctl --quiet is-active -- "$1" || sick "$1"
 }
 
 # unit-stop UNIT
-do_unit_stop() { systemctl --quiet disable --now -- "$1"; }
+do_unit_stop() {
+	keep_unit "$1"
+	note "stopped $1"
+	systemctl --quiet disable --now -- "$1"
+}
+
+# unit-retire UNIT: the same for one that may be gone already, or can't be disabled.
+do_unit_retire() {
+	[ "$(property LoadState "$1")" != not-found ] || return 0
+	do_unit_stop "$1" || systemctl --quiet stop -- "$1"
+}
 
 # Seconds since the host started: its clock may be set while a command waits.
 now() {
@@ -214,13 +267,22 @@ bounded() {
 	exec timeout "$left" "$@"
 }
 
+# A service that does not get ready shows what it logged last.
+give_up() {
+	if [ "$verb" != run ] && [ -n "$restarted" ]; then
+		echo "$1" >&2
+		sick "$restarted"
+	fi
+	fail "$1"
+}
+
 # Repeats a command that takes its input from $input until it succeeds or
 # $seconds have passed.
 repeat() {
 	deadline=$(($(now) + seconds))
 	until output=$(printf %s "$input" | base64 -d | bounded "$@" 2>&1); do
 		status=$?
-		[ "$(now)" -lt "$deadline" ] || fail "$*: ${output:-exit status $status}"
+		[ "$(now)" -lt "$deadline" ] || give_up "$*: ${output:-exit status $status}"
 		sleep 0.1 2>/dev/null || sleep 1
 	done
 }
@@ -231,6 +293,15 @@ do_wait() {
 	input=
 	shift
 	repeat "$@"
+}
+
+# watch UNIT SECONDS COMMAND...: wait, for a unit that ran before and has settled.
+do_watch() {
+	restarted=$1
+	# shellcheck disable=SC2034 # journal.sh tells by it
+	ran=yes
+	shift
+	do_wait "$@"
 }
 
 # run SECONDS BASE64 COMMAND...
@@ -252,10 +323,17 @@ while :; do
 		set -- "$@" "$argument"
 	done
 	case $verb in
-	begin) printf 'begin %s\n' "$1" ;;
+	begin)
+		resource=$1
+		printf 'begin %s\n' "$1"
+		[ $# -lt 3 ] || note "did $2 $3 $1"
+		;;
+	stage) note "stage $1" ;;
+	journal) do_journal "$@" ;;
 	guarded) do_guarded "$@" ;;
 	end)
 		commit
+		[ "$removed" = no ] || systemctl daemon-reload
 		echo end
 		exit 0
 		;;
@@ -264,9 +342,16 @@ while :; do
 	*)
 		commit
 		case $verb in
-		attributes) do_attributes "$@" ;;
+		attributes)
+			keep_attributes attributes "$1"
+			do_attributes "$@"
+			;;
 		install) do_install "$@" ;;
 		remove) do_remove "$@" ;;
+		remove-directory) do_remove_directory "$@" ;;
+		revert) do_revert "$@" ;;
+		undo) do_undo "$@" ;;
+		settle) do_settle "$@" ;;
 		record) do_record "$@" ;;
 		package) do_package "$@" ;;
 		sysctl) do_sysctl "$@" ;;
@@ -275,7 +360,9 @@ while :; do
 		unit-enable) do_unit_enable "$@" ;;
 		unit-restart) do_unit_restart "$@" ;;
 		unit-stop) do_unit_stop "$@" ;;
+		unit-retire) do_unit_retire "$@" ;;
 		wait) do_wait "$@" ;;
+		watch) do_watch "$@" ;;
 		run) do_run "$@" ;;
 		*) fail "provision sent an operation that this script does not know: $verb" ;;
 		esac

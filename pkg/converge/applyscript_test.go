@@ -156,11 +156,11 @@ func TestScript_PackagesThatFollowEachOtherAreInstalledTogether(t *testing.T) {
 	script := &script{}
 	for _, name := range []string{"one", "two", "three"} {
 		op := resource.Op{Verb: "package", Args: []string{"apt-get", name}}
-		script.add(resource.ID{Kind: "package", Name: name}, []resource.Op{op})
+		script.add(Change{Resource: resource.ID{Kind: "package", Name: name}}, []resource.Op{op})
 	}
 	var verbs []string
 	for _, op := range script.ops {
-		verbs = append(verbs, op.Verb+" "+strings.Join(op.Args, " "))
+		verbs = append(verbs, strings.TrimSpace(op.Verb+" "+strings.Join(op.Args, " ")))
 	}
 	want := "begin package one|package apt-get one two three|begin package two|begin package three"
 	if got := strings.Join(verbs, "|"); got != want {

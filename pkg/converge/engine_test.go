@@ -52,7 +52,7 @@ func convergeOnce(t *testing.T, desired []resource.Host, hosts map[string]Connec
 	if len(plan.Hosts[0].Changes()) == 0 {
 		return plan
 	}
-	outcome := Apply(t.Context(), plan, Options{Run: Run{ID: "one"}, Hosts: hosts, Artifacts: memoryArtifacts{}})
+	outcome := Apply(t.Context(), plan, Options{Run: Run{ID: "one"}, Hosts: hosts, Artifacts: memoryArtifacts{}, settle: time.Nanosecond})
 	if err := outcome.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestEngine_FailedServiceNamesHostResourceAndLastWords(t *testing.T) {
 	desired := s.desired()
 	s.write("units/web.service.fails", "")
 	observed := Observe(t.Context(), desired, hosts, nil)
-	outcome := Apply(t.Context(), NewPlan(time.Now(), desired, observed), Options{Hosts: hosts, Artifacts: memoryArtifacts{}})
+	outcome := Apply(t.Context(), NewPlan(time.Now(), desired, observed), Options{Hosts: hosts, Artifacts: memoryArtifacts{}, settle: time.Nanosecond})
 	err := outcome.Err()
 	for _, want := range []string{"testhost", "stage web", "service web.service", "exit status 1", "the last words of the unit"} {
 		if err == nil || !strings.Contains(err.Error(), want) {

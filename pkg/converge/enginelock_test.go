@@ -52,7 +52,7 @@ func TestEngine_PlanThatAnotherRunOvertookIsRefused(t *testing.T) {
 	connections := map[string]Connection{"testhost": client}
 	desired := s.desired()
 	apply := func(plan *Plan, id string) error {
-		return Apply(t.Context(), plan, Options{Run: Run{ID: id, By: id + "@desk", Time: now}, Hosts: connections, Artifacts: memoryArtifacts{}}).Err()
+		return Apply(t.Context(), plan, Options{Run: Run{ID: id, By: id + "@desk", Time: now}, Hosts: connections, Artifacts: memoryArtifacts{}, settle: time.Nanosecond}).Err()
 	}
 	for round, bare := range []bool{true, false} {
 		if !bare {

@@ -52,7 +52,7 @@ func TestEngine_CutLinkIsMendedByTheNextRun(t *testing.T) {
 		if client, _ := s.dial(t, sshtest.DropAfter(int64(4000+random.IntN(15000)))); client != nil {
 			weak := map[string]Connection{"testhost": client}
 			plan := NewPlan(time.Now(), desired, Observe(t.Context(), desired, weak, nil))
-			if Apply(t.Context(), plan, Options{Hosts: weak, Artifacts: memoryArtifacts{}}).Err() != nil {
+			if Apply(t.Context(), plan, Options{Hosts: weak, Artifacts: memoryArtifacts{}, settle: time.Nanosecond}).Err() != nil {
 				cuts++
 			}
 		}
@@ -109,7 +109,7 @@ func TestEngine_HostsRunAtTheSameTimeOverOneConnectionEach(t *testing.T) {
 		close(all)
 	}()
 	observed := Observe(t.Context(), desired, connections, nil)
-	if err := Apply(t.Context(), NewPlan(time.Now(), desired, observed), Options{Hosts: connections, Artifacts: memoryArtifacts{}}).Err(); err != nil {
+	if err := Apply(t.Context(), NewPlan(time.Now(), desired, observed), Options{Hosts: connections, Artifacts: memoryArtifacts{}, settle: time.Nanosecond}).Err(); err != nil {
 		t.Fatal(err)
 	}
 	for name, server := range servers {
@@ -133,7 +133,7 @@ func TestEngine_ShellThatOnlyPretendsIsAnError(t *testing.T) {
 			client, _ := s.dial(t, fault...)
 			connections := map[string]Connection{"testhost": client}
 			seen := bare()
-			outcome := Apply(t.Context(), NewPlan(time.Now(), s.desired(), map[string]Observation{"testhost": seen}), Options{Hosts: connections, Artifacts: memoryArtifacts{}, patience: 2 * time.Second})
+			outcome := Apply(t.Context(), NewPlan(time.Now(), s.desired(), map[string]Observation{"testhost": seen}), Options{Hosts: connections, Artifacts: memoryArtifacts{}, patience: 2 * time.Second, settle: time.Nanosecond})
 			if outcome.Failed() != 1 {
 				t.Error("the run reports success")
 			}
@@ -176,7 +176,7 @@ func TestEngine_EventsOfAHostAreInOrder(t *testing.T) {
 	connections := map[string]Connection{"testhost": client}
 	observer := &events{}
 	plan := NewPlan(time.Now(), s.desired(), Observe(t.Context(), s.desired(), connections, nil))
-	if err := Apply(t.Context(), plan, Options{Hosts: connections, Artifacts: memoryArtifacts{}, Observer: observer.observe}).Err(); err != nil {
+	if err := Apply(t.Context(), plan, Options{Hosts: connections, Artifacts: memoryArtifacts{}, settle: time.Nanosecond, Observer: observer.observe}).Err(); err != nil {
 		t.Fatal(err)
 	}
 	var got []string

@@ -59,7 +59,7 @@ func TestFollower_EndlessLineFillsNoMemory(t *testing.T) {
 func TestScript_ArgumentOfTwoLinesIsRefused(t *testing.T) {
 	for _, arg := range []string{"/x\nremove\n1\n/etc/passwd", "\n", "a\x00b"} {
 		script := newScript(Run{})
-		script.add(resource.ID{Kind: "file", Name: "/x"}, []resource.Op{op("remove", arg)})
+		script.add(Change{Resource: resource.ID{Kind: "file", Name: "/x"}}, []resource.Op{op("remove", arg)})
 		if _, err := script.reader(); err == nil || strings.Contains(err.Error(), "passwd") {
 			t.Errorf("%q: %v", arg, err)
 		}

@@ -30,6 +30,9 @@ type memoryHost struct {
 	uploadError error
 	// failAt fails the operation with this verb and first argument.
 	failAt string
+	// sick is the unit that ran before, and does not where failAt says; reverts is
+	// "back" or "down".
+	sick, reverts string
 	// hold blocks each apply until it is closed; begun tells that one began.
 	hold  chan struct{}
 	begun chan struct{}
@@ -137,13 +140,20 @@ func (h *memoryHost) apply(stdin io.Reader, stdout io.Writer) error {
 			h.guarded = append(h.guarded, op.Args[0])
 			h.mutex.Unlock()
 			continue
+		case op.Verb == "journal" || op.Verb == "stage":
+			continue
 		case op.Verb == "begin":
 			fmt.Fprintln(stdout, "begin "+op.Args[0])
 		case op.Verb == "end":
 			fmt.Fprintln(stdout, "end")
 			return nil
 		case h.failAt != "" && strings.HasPrefix(op.Verb+" "+strings.Join(op.Args, " "), h.failAt):
+			if slices.Contains([]string{"unit-restart", "settle", "watch"}, op.Verb) && h.sick != "" {
+				fmt.Fprintln(stdout, "sick "+h.sick)
+			}
 			return errors.New("it broke")
+		case op.Verb == "revert" && h.sick != "":
+			fmt.Fprintln(stdout, h.reverts+" "+h.sick)
 		}
 		h.mutex.Lock()
 		h.ops = append(h.ops, op)

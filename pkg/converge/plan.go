@@ -162,6 +162,13 @@ func compare(r resource.Resource, view resource.View) (Change, bool) {
 	return change, true
 }
 
+// service is the changed service, if the change is one of a service that is to
+// run.
+func (c Change) service() (resource.Service, bool) {
+	service, ok := c.resource.(resource.Service)
+	return service, ok && !service.Stopped
+}
+
 // matters tells whether a service that uses the resource has to be started
 // again: not for a mode or an owner, since it has the file open or read already.
 func (c Change) matters() bool {

@@ -46,8 +46,9 @@ func newSandbox(t *testing.T) *sandbox {
 }
 
 // systemctlStandIn keeps the state of units in files: units/NAME.active,
-// .enabled, .masked, .changed (on disk), .fails, which keeps it from starting,
-// and .dies, which ends it at once. Starts are logged in units/log, all that changes something in
+// .enabled, .masked, .changed (on disk), .fails, which keeps it from starting, as does
+// the word bad in etc/NAME.conf,
+// and .dies, which ends it at once, and .flaps: systemd starts it again and again. Starts are logged in units/log, all that changes something in
 // units/calls, and units/NAME.started-with is etc/NAME.conf as it was then.
 const systemctlStandIn = `#!/bin/sh
 units=${0%/bin/*}/units
@@ -56,7 +57,7 @@ unit=
 for word; do
 	case $word in
 	-* | *,*) ;;
-	show | status | restart | enable | disable | is-active | unmask | daemon-reload | reset-failed) action=$word ;;
+	show | status | restart | stop | enable | disable | is-active | unmask | daemon-reload | reset-failed) action=$word ;;
 	*) unit=$word ;;
 	esac
 done
@@ -77,6 +78,8 @@ show)
 			! has enabled || file=enabled
 			! has masked || load=masked file=masked
 			! has changed || changed=yes
+			! has flaps || echo x >>"$units/$unit.flaps"
+			! has flaps || echo "NRestarts=$(wc -l <"$units/$unit.flaps")"
 			echo "LoadState=$load"
 			echo "ActiveState=$active"
 			echo "SubState=$active"
@@ -86,11 +89,15 @@ show)
 	done ;;
 restart)
 	echo "restart $unit" >>"$units/log"
-	! has fails || exit 1
+	if has fails || grep -qs bad "${units%/units}/etc/${unit%.service}.conf"; then
+		rm -f "$units/$unit.active"
+		exit 1
+	fi
 	cat "${units%/units}/etc/${unit%.service}.conf" >"$units/$unit.started-with" 2>/dev/null
 	has dies || : >"$units/$unit.active" ;;
 is-active) has active ;;
 enable) : >"$units/$unit.enabled" ;;
+stop) rm -f "$units/$unit.active" ;;
 disable) rm -f "$units/$unit.enabled" "$units/$unit.active" ;;
 unmask) rm -f "$units/$unit.masked" ;;
 daemon-reload) rm -f "$units"/*.changed ;;

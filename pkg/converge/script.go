@@ -3,6 +3,7 @@ package converge
 import (
 	"bytes"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -12,23 +13,40 @@ import (
 	"provision/pkg/resource"
 )
 
+//go:embed journal.sh
+var journalScript string
+
 //go:embed apply.sh
-var applyScript string
+var operationsScript string
+
+// applyScript is what runs on a host.
+var applyScript = journalScript + operationsScript //nolint:gochecknoglobals // as embedded
 
 // script gathers the operations that one command brings about on a host.
 type script struct {
 	ops []resource.Op
 }
 
-// newScript begins with the proof that the run still holds the host's lock.
+// newScript begins with the proof that the run still holds the host's lock, and
+// with its journal. A run without a name keeps none.
 func newScript(by Run) *script {
-	return &script{ops: []resource.Op{{Verb: "guarded", Args: []string{by.ID}}}}
+	s := &script{ops: []resource.Op{{Verb: "guarded", Args: []string{by.ID}}}}
+	if about, err := json.Marshal(by); err == nil && by.ID != "" {
+		s.ops = append(s.ops, resource.Op{Verb: "journal", Args: []string{by.ID, string(about)}})
+	}
+	return s
 }
 
-// add appends a resource's operations. Packages that follow each other are
+// stage begins what is put back as one.
+func (s *script) stage(name string) {
+	s.ops = append(s.ops, resource.Op{Verb: "stage", Args: []string{name}})
+}
+
+// add appends a change's operations. Packages that follow each other are
 // installed together: a package manager takes its time each time it is called.
-func (s *script) add(id resource.ID, ops []resource.Op) {
-	s.ops = append(s.ops, resource.Op{Verb: "begin", Args: []string{id.String()}})
+func (s *script) add(change Change, ops []resource.Op) {
+	begin := resource.Op{Verb: "begin", Args: []string{change.Resource.String(), string(change.Action), string(change.Cause)}}
+	s.ops = append(s.ops, begin)
 	for _, op := range ops {
 		if previous := s.lastPackage(); op.Verb == "package" && previous != nil && previous.Args[0] == op.Args[0] {
 			previous.Args = append(previous.Args, op.Args[1:]...)
@@ -86,7 +104,13 @@ type follower struct {
 	// end.
 	last  resource.ID
 	ended bool
-	line  []byte
+	// count is how many resources were begun.
+	count int
+	// sick is a unit that ran before and does not any more; back and down are
+	// those that run again with their old files, and that don't.
+	sick       string
+	back, down []string
+	line       []byte
 }
 
 // longestLine is more than the name of any resource takes. A host that prints
@@ -108,13 +132,20 @@ func (f *follower) Write(output []byte) (int, error) {
 			f.ended = true
 			continue
 		}
-		name, ok := strings.CutPrefix(text, "begin ")
-		if !ok {
-			continue
-		}
-		if id, err := resource.ParseID(name); err == nil {
-			f.last = id
-			f.begun(id)
+		word, name, _ := strings.Cut(text, " ")
+		switch word {
+		case "begin":
+			if id, err := resource.ParseID(name); err == nil {
+				f.last = id
+				f.count++
+				f.begun(id)
+			}
+		case "sick":
+			f.sick = name
+		case "back":
+			f.back = append(f.back, name)
+		case "down":
+			f.down = append(f.down, name)
 		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 // pkg/converge/*.sh and pkg/doctor/doctor.sh; of several names one will do.
 func ownTools() []string {
 	return []string{
-		"apt-get dnf yum", "base64", "cat", "chmod", "chown", "cut", "date", "df", "dpkg-query rpm",
-		"flock", "grep", "gzip", "head", "id", "journalctl", "ls", "mkdir", "mv", "readlink", "rm", "sed",
+		"apt-get dnf yum", "base64", "cat", "chmod", "chown", "cp", "cut", "date", "df", "dpkg-query rpm",
+		"flock", "grep", "gzip", "head", "id", "journalctl", "ln", "ls", "mkdir", "mv", "readlink", "rm", "rmdir", "sed",
 		"sh", "sha256sum", "sleep", "stat", "sync", "systemctl", "tail", "timeout", "tr", "uname", "wc",
 	}
 }

@@ -52,7 +52,7 @@ func htmlFailures(account *Account, outcome *converge.Outcome) []htmlFailure {
 		failures = append(failures, newHTMLFailure(g))
 	}
 	for _, b := range blockades(outcome) {
-		failures = append(failures, htmlFailure{Title: "Blocked: " + hostsInFile(b.hosts), Headline: "waited for " + clean(b.by)})
+		failures = append(failures, htmlFailure{Title: "Blocked: " + hostsInFile(b.hosts), Headline: clean(b.by)})
 	}
 	if skipped := hostsIn(outcome, StateSkipped); len(skipped) > 0 {
 		failures = append(failures, htmlFailure{Title: "Skipped: " + hostsInFile(skipped), Headline: "changes were planned, and none of them was begun"})

@@ -207,7 +207,13 @@ func blockades(outcome *converge.Outcome) []*blockade {
 		if !errors.As(host.Err, &blocked) {
 			continue
 		}
-		text := fmt.Sprintf("stage %s, which failed on %s", blocked.Stage, hostNames(blocked.Hosts))
+		text := fmt.Sprintf("waited for stage %s, which failed on %s", blocked.Stage, hostNames(blocked.Hosts))
+		switch {
+		case errors.As(host.Err, new(*converge.HaltedError)):
+			text = fmt.Sprintf("not touched: stage %s restarts what runs, and failed on %s", blocked.Stage, hostNames(blocked.Hosts))
+		case errors.As(host.Err, new(*converge.StoppedError)):
+			text = "not begun: as many as may have failed: " + hostNames(blocked.Hosts)
+		}
 		b := byText[text]
 		if b == nil {
 			b = &blockade{by: text}
@@ -228,6 +234,6 @@ func writeBlocked(p *page, outcome *converge.Outcome) {
 	p.blank()
 	p.line(0, 2, span{"blocked", toneWarn})
 	for _, b := range all {
-		p.line(2, 6, span{hostNames(b.hosts), toneBold}, span{": waited for " + b.by, tonePlain})
+		p.line(2, 6, span{hostNames(b.hosts), toneBold}, span{": " + b.by, tonePlain})
 	}
 }
