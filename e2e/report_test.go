@@ -105,7 +105,7 @@ func TestReport_TellsOfARunThatIsInterrupted(t *testing.T) {
 	}
 	release()
 
-	s.must(t, 0, "apply", "--yes", "--skip-verify", "--report", data)
+	s.must(t, 0, "apply", "--skip-verify", "--report", data)
 	if report := readReport(t, data); report.Exit != 0 || report.Summary.Changed != 1 || report.Summary.OK != 3 {
 		t.Errorf("after it: %+v", report)
 	}

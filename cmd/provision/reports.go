@@ -71,8 +71,9 @@ func (f *flags) conclude(ctx context.Context, options applyOptions, account *rep
 		account.Err = status.cause
 	}
 	cause := account.Err
-	var lost error // and not told by main
-	if options.output == formatJSON && !options.check { // which has printed its plan
+	// lost is what main does not tell of. A check has printed its plan.
+	var lost error
+	if options.output == formatJSON && !options.check {
 		lost = f.printRun(account)
 	}
 	if errors.As(lost, new(*resultsError)) {
