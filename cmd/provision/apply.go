@@ -20,8 +20,10 @@ import (
 
 type applyOptions struct {
 	output     string
-	verbose    bool
+	logFormat  string
+	verbosity  int
 	skipVerify bool
+	reports    []string
 	yes        bool
 	check      bool
 	part       selection
@@ -44,8 +46,10 @@ refuses when something else would be done now.`,
 		Args: usageArgs(cobra.MaximumNArgs(1)),
 	}
 	command.Flags().StringVarP(&options.output, "output", "o", formatText, "output `format`: text or json")
-	command.Flags().BoolVarP(&options.verbose, "verbose", "v", false, "list every change of a first install")
+	command.Flags().CountVarP(&options.verbosity, "verbose", "v", "list every change of a first install, and each resource as it is begun; -vv is --debug too")
+	command.Flags().StringVar(&options.logFormat, "log-format", formatText, "progress `format` on standard error: text, or json for an event a line")
 	command.Flags().BoolVar(&options.skipVerify, "skip-verify", false, "don't verify the cluster after changes")
+	command.Flags().StringArrayVar(&options.reports, "report", nil, "also write what was done to a `file`, by its name as .html or .json; may be given again")
 	command.Flags().BoolVarP(&options.yes, "yes", "y", false, "restart and stop running services without asking")
 	command.Flags().BoolVar(&options.check, "check", false, "only say what would change, as plan does")
 	options.part.addFlags(command.Flags())
@@ -69,6 +73,13 @@ func (f *flags) apply(ctx context.Context, options applyOptions) error {
 	if err := options.rollout.parse(); err != nil {
 		return err
 	}
+	if err := checkReports(options.reports); err != nil {
+		return err
+	}
+	if err := f.checkLogFormat(options.logFormat); err != nil {
+		return err
+	}
+	f.debug = f.debug || options.verbosity > 1
 	return f.onHosts(ctx, options.part, func(declared *declared, fleet *fleet) error {
 		return f.applyTo(ctx, declared, fleet, options)
 	})
@@ -86,10 +97,19 @@ func (f *flags) applySaved(ctx context.Context, file string, options applyOption
 	return f.apply(ctx, options)
 }
 
-// applyTo plans, applies and verifies, and reports each as it ends.
+// applyTo plans, applies and verifies, and then tells of it.
 func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, options applyOptions) error {
-	run := newRun(declared.sum)
+	account := &report.Account{Cluster: declared.inventory.Cluster, Run: newRun(declared.sum), Steps: &report.Steps{}}
+	f.events.RunStarted(account.Cluster, account.Run, len(declared.hosts))
+	err := f.bringAbout(ctx, declared, fleet, options, account)
+	return f.conclude(ctx, options, account, err)
+}
+
+// bringAbout plans, applies and verifies, shows each as it ends, and writes it
+// down in the account.
+func (f *flags) bringAbout(ctx context.Context, declared *declared, fleet *fleet, options applyOptions, account *report.Account) error {
 	plan, err := f.agreedPlan(ctx, declared, fleet, options)
+	account.Plan = plan
 	if err != nil {
 		return err
 	}
@@ -97,43 +117,36 @@ func (f *flags) applyTo(ctx context.Context, declared *declared, fleet *fleet, o
 		return planStatus(plan)
 	}
 	text := options.output == formatText
-	var outcome *converge.Outcome
 	if plan.Summary().Changes > 0 {
-		outcome = f.converge(ctx, declared, fleet, plan, run, options.rollout)
-		if outcome.Refused != nil {
-			return fmt.Errorf("nothing was changed: %w", outcome.Refused)
+		account.Applied = f.converge(ctx, declared, fleet, account, options)
+		if refused := account.Applied.Refused; refused != nil {
+			return fmt.Errorf("nothing was changed: %w", refused)
 		}
 		if text {
-			f.printOutcome(outcome)
+			f.printOutcome(account)
 		}
 	}
-	var checks []report.Check
-	if outcome != nil && outcome.Failed() == 0 && !options.skipVerify && options.part.isAll() {
-		checks = f.verify(ctx, declared, fleet, text)
+	if account.Applied != nil && account.Applied.Failed() == 0 && !options.skipVerify && options.part.isAll() {
+		account.Checks = f.verify(ctx, declared, fleet, text)
 	}
-	if !text {
-		if err := f.printRun(run, plan, outcome, checks); err != nil {
-			return err
-		}
-	}
-	return runStatus(plan, outcome, checks)
+	return runStatus(plan, account.Applied, account.Checks)
 }
 
 // agreedPlan is the plan that is to be applied: shown, the same as the saved one
 // if there is one, and agreed to where it disturbs what runs.
 func (f *flags) agreedPlan(ctx context.Context, declared *declared, fleet *fleet, options applyOptions) (*converge.Plan, error) {
-	plan, err := declared.plan(ctx, fleet)
+	plan, err := f.watchedPlan(ctx, declared, fleet)
 	if err != nil {
 		return nil, err
 	}
 	if options.saved != nil {
 		if err := options.saved.holds(plan, declared); err != nil {
-			return nil, err
+			return plan, err
 		}
 	}
 	if options.output == formatText || options.check {
-		if err := f.printPlan(plan, options.output, options.verbose); err != nil {
-			return nil, err
+		if err := f.printPlan(plan, options.output, options.verbosity > 0); err != nil {
+			return plan, err
 		}
 	}
 	if options.yes || options.check || options.saved != nil {
@@ -143,28 +156,32 @@ func (f *flags) agreedPlan(ctx context.Context, declared *declared, fleet *fleet
 }
 
 // converge applies the plan and shows how far it came.
-func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, plan *converge.Plan, run converge.Run, rollout rollout) *converge.Outcome {
-	style := report.DetectStyle(f.stderr)
-	style.Live = style.Live && !f.debug // log lines would tear the view
-	progress := report.NewProgress(f.stderr, style, plan)
-	progress.Start()
-	defer progress.Stop()
-	options := converge.Options{
-		Run:       run,
-		Hosts:     fleet.connections(),
+func (f *flags) converge(ctx context.Context, declared *declared, fleet *fleet, account *report.Account, options applyOptions) *converge.Outcome {
+	tell, stop := f.watch(account.Plan, options.verbosity)
+	defer stop()
+	hosts := fleet.connections()
+	if f.debug {
+		hosts = logged(hosts, f.logger())
+	}
+	engine := converge.Options{
+		Run:       account.Run,
+		Hosts:     hosts,
 		Artifacts: declared.artifacts,
 		PushImage: pushImage,
-		Observer:  progress.Event,
+		Observer: func(event converge.Event) {
+			account.Steps.Event(event)
+			tell(event)
+		},
 
-		MaxUnavailable: rollout.limit,
-		MaxFail:        rollout.maxFail,
+		MaxUnavailable: options.rollout.limit,
+		MaxFail:        options.rollout.maxFail,
 	}
-	if rollout.drain {
+	if options.rollout.drain {
 		disturb, closeDrain := drain(declared, fleet)
 		defer closeDrain()
-		options.Disturb = disturb
+		engine.Disturb = disturb
 	}
-	return converge.Apply(ctx, plan, options)
+	return converge.Apply(ctx, account.Plan, engine)
 }
 
 func pushImage(ctx context.Context, host converge.Connection, i resource.Image, artifacts converge.Artifacts, authorityPEM []byte) (string, error) {
@@ -194,14 +211,14 @@ func newRun(inventorySum string) converge.Run {
 	return converge.Run{ID: id, By: operator(), Time: now, Inventory: inventorySum}
 }
 
-func (f *flags) printOutcome(outcome *converge.Outcome) {
+func (f *flags) printOutcome(account *report.Account) {
 	style := report.DetectStyle(f.stdout)
-	report.WriteOutcome(f.stdout, outcome, style)
-	report.WriteTimings(f.stdout, outcome, style)
+	report.WriteOutcome(f.stdout, account, style)
+	report.WriteTimings(f.stdout, account.Settled(), style)
 }
 
-func (f *flags) printRun(run converge.Run, plan *converge.Plan, outcome *converge.Outcome, checks []report.Check) error {
-	text, err := report.RunJSON(run, plan, outcome, checks)
+func (f *flags) printRun(account *report.Account) error {
+	text, err := report.RunJSON(account)
 	if err != nil {
 		return err
 	}

@@ -33,15 +33,18 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	// Writing to a closed pipe is an error like others: it must not kill a run
+	// that is changing hosts. Notify, unlike Ignore, is not inherited.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// The first signal ends the run in order; after that they act as usual.
 	context.AfterFunc(ctx, stop)
-	root := newRoot(stdout, stderr)
+	results := &results{w: stdout}
+	root := newRoot(results, stderr)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitConverged
+	if err := root.ExecuteContext(ctx); err != nil {
+		return results.exit(fail(ctx, err, stderr), stderr)
 	}
-	return fail(ctx, err, stderr)
+	return results.exit(exitConverged, stderr)
 }
 
 // exitStatus is an error that chooses the exit code. A nil cause was reported
@@ -49,6 +52,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 type exitStatus struct {
 	code  int
 	cause error
+	// told tells that how it ended has been told too, where text would disturb.
+	told bool
 }
 
 // Error is the cause's.
@@ -62,23 +67,34 @@ func (e *exitStatus) Error() string {
 // Unwrap gives the cause.
 func (e *exitStatus) Unwrap() error { return e.cause }
 
+// exitCode is how a command that returned an error ends.
+func exitCode(ctx context.Context, err error) int {
+	var status *exitStatus
+	switch {
+	case err == nil:
+		return exitConverged
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.As(err, &status):
+		return status.code
+	case errors.As(err, new(inventory.Errors)):
+		return exitUsage
+	}
+	return exitError
+}
+
 // fail prints an error and returns the exit code for it.
 func fail(ctx context.Context, err error, stderr io.Writer) int {
+	code := exitCode(ctx, err)
 	var status *exitStatus
-	code := exitError
-	switch {
-	case errors.As(err, &status):
-		code = status.code
+	if errors.As(err, &status) {
 		err = status.cause
-	case errors.As(err, new(inventory.Errors)):
-		code = exitUsage
 	}
-	if err != nil {
+	if err != nil && !errors.As(err, new(*resultsError)) { // which results.exit tells
 		report.Errors(stderr, err, report.DetectStyle(stderr))
 	}
-	if ctx.Err() != nil {
+	if code == exitInterrupted && (status == nil || !status.told) {
 		fmt.Fprintln(stderr, "interrupted: every file is whole, old or new; run the same command again to go on")
-		return exitInterrupted
 	}
 	return code
 }

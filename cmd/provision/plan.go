@@ -68,7 +68,11 @@ Exit codes: 0 nothing to do; 2 there is; 3 some hosts could not be looked at.`,
 // plan looks at the hosts and compares. A look that was cut short says nothing of
 // the hosts.
 func (d *declared) plan(ctx context.Context, fleet *fleet) (*converge.Plan, error) {
-	observed := converge.Observe(ctx, d.hosts, fleet.connections(), fleet.unreachable)
+	return d.compared(ctx, converge.Observe(ctx, d.hosts, fleet.connections(), fleet.unreachable))
+}
+
+// compared is the plan for what was observed.
+func (d *declared) compared(ctx context.Context, observed map[string]converge.Observation) (*converge.Plan, error) {
 	if ctx.Err() != nil {
 		return nil, &exitStatus{code: exitInterrupted}
 	}

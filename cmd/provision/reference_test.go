@@ -17,7 +17,7 @@ func TestReference_IsCurrent(t *testing.T) {
 	const path = "../../docs/commands.md"
 	var want bytes.Buffer
 	want.WriteString("# Commands\n\nWhat `--help` prints, for every command. Written by `make generate`.\n")
-	writeReference(&want, newRoot(io.Discard, io.Discard))
+	writeReference(&want, newRoot(&results{w: io.Discard}, io.Discard))
 	if *update {
 		if err := os.WriteFile(path, want.Bytes(), 0o644); err != nil {
 			t.Fatal(err)

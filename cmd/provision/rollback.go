@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"provision/pkg/converge"
+	"provision/pkg/report"
 	"provision/pkg/resource"
 )
 
@@ -71,10 +72,11 @@ func (f *flags) rollback(ctx context.Context, declared *declared, fleet *fleet, 
 	if plan.Summary().Changes == 0 {
 		return planStatus(plan)
 	}
-	outcome := f.converge(ctx, declared, fleet, plan, newRun(declared.sum), rollout)
-	if outcome.Refused != nil {
-		return fmt.Errorf("nothing was changed: %w", outcome.Refused)
+	account := &report.Account{Cluster: declared.inventory.Cluster, Run: newRun(declared.sum), Steps: &report.Steps{}, Plan: plan}
+	account.Applied = f.converge(ctx, declared, fleet, account, applyOptions{rollout: rollout})
+	if refused := account.Applied.Refused; refused != nil {
+		return fmt.Errorf("nothing was changed: %w", refused)
 	}
-	f.printOutcome(outcome)
-	return runStatus(plan, outcome, nil)
+	f.printOutcome(account)
+	return runStatus(plan, account.Applied, nil)
 }

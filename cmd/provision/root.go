@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"provision/pkg/report"
 )
 
 // flags are those of all commands.
@@ -15,15 +17,17 @@ type flags struct {
 	templates string
 	debug     bool
 	parallel  int
-	stdout    io.Writer
+	stdout    *results
 	stderr    io.Writer
+	// events are nil where progress is text.
+	events *report.Events
 }
 
 // defaultParallel is as many as pay: each handshake costs CPU, and more at once
 // only makes all of them late.
 const defaultParallel = 128
 
-func newRoot(stdout, stderr io.Writer) *cobra.Command {
+func newRoot(stdout *results, stderr io.Writer) *cobra.Command {
 	f := &flags{stdout: stdout, stderr: stderr}
 	apply := newApply(f)
 	root := &cobra.Command{
@@ -52,7 +56,7 @@ usage or inventory; 130 interrupted.`,
 	persistent := root.PersistentFlags()
 	persistent.StringVarP(&f.inventory, "inventory", "i", "inventory.yaml", "inventory `file`")
 	persistent.StringVar(&f.templates, "templates", "", "`folder` whose template sets overlay the built-in ones")
-	persistent.BoolVar(&f.debug, "debug", false, "log connections and commands to standard error")
+	persistent.BoolVar(&f.debug, "debug", false, "log connections, commands and the operations of scripts to standard error")
 	persistent.IntVar(&f.parallel, "parallel", defaultParallel, "`number` of hosts to connect to at the same time")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if f.parallel < 1 {
@@ -88,6 +92,9 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 func (f *flags) logger() *slog.Logger {
 	if !f.debug {
 		return slog.New(slog.DiscardHandler)
+	}
+	if f.events != nil {
+		return slog.New(f.events.Handler(slog.LevelDebug))
 	}
 	return slog.New(slog.NewTextHandler(f.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

@@ -53,7 +53,7 @@ func passes(checks []report.Check) bool {
 
 // verify runs the checks and, if asked, prints them.
 func (f *flags) verify(ctx context.Context, declared *declared, fleet *fleet, text bool) []report.Check {
-	verification := cluster.Verify(ctx, declared.target(fleet), func(cluster.Check) {})
+	verification := cluster.Verify(ctx, declared.target(fleet), func(check cluster.Check) { f.events.CheckDone(report.Check(check)) })
 	checks := make([]report.Check, len(verification.Checks))
 	for i, check := range verification.Checks {
 		checks[i] = report.Check(check)

@@ -66,8 +66,8 @@ func TestText_Golden(t *testing.T) {
 			WritePlan(w, unreachable(secondRun("slave1", "slave2"), "slave8", "slave9"), s, PlanOptions{})
 		},
 		"plan-200":       func(w io.Writer, s Style) { WritePlan(w, secondRun(slaves(200)...), s, PlanOptions{}) },
-		"outcome":        func(w io.Writer, s Style) { WriteOutcome(w, ended(slaves(7)), s) },
-		"outcome-200":    func(w io.Writer, s Style) { WriteOutcome(w, ended(slaves(200)), s) },
+		"outcome":        func(w io.Writer, s Style) { WriteOutcome(w, &Account{Applied: ended(slaves(7))}, s) },
+		"outcome-200":    func(w io.Writer, s Style) { WriteOutcome(w, &Account{Applied: ended(slaves(200))}, s) },
 		"timings":        func(w io.Writer, s Style) { WriteTimings(w, ended(slaves(7)), s) },
 		"checks":         func(w io.Writer, s Style) { WriteChecks(w, verified(slaves(2), false), s) },
 		"checks-failing": func(w io.Writer, s Style) { WriteChecks(w, verified(slaves(5), true), s) },
@@ -82,7 +82,7 @@ func TestText_FitsWidth(t *testing.T) {
 	for _, width := range []int{60, 80, 120} {
 		for name, write := range map[string]func(io.Writer, Style){
 			"plan":    func(w io.Writer, s Style) { WritePlan(w, secondRun(slaves(9)...), s, PlanOptions{}) },
-			"outcome": func(w io.Writer, s Style) { WriteOutcome(w, ended(slaves(40)), s) },
+			"outcome": func(w io.Writer, s Style) { WriteOutcome(w, &Account{Applied: ended(slaves(40))}, s) },
 			"timings": func(w io.Writer, s Style) { WriteTimings(w, ended(slaves(40)), s) },
 			"checks":  func(w io.Writer, s Style) { WriteChecks(w, verified(slaves(9), true), s) },
 			"errors":  func(w io.Writer, s Style) { Errors(w, tree(), s) },

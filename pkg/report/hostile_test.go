@@ -46,7 +46,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	for name, write := range map[string]func(io.Writer, Style){
 		"plan":    func(w io.Writer, s Style) { WritePlan(w, plan, s, PlanOptions{}) },
 		"verbose": func(w io.Writer, s Style) { WritePlan(w, plan, s, PlanOptions{Verbose: true}) },
-		"outcome": func(w io.Writer, s Style) { WriteOutcome(w, outcome, s) },
+		"outcome": func(w io.Writer, s Style) { WriteOutcome(w, &Account{Applied: outcome}, s) },
 		"timings": func(w io.Writer, s Style) { WriteTimings(w, outcome, s) },
 		"checks":  func(w io.Writer, s Style) { WriteChecks(w, checks, s) },
 		"errors":  func(w io.Writer, s Style) { Errors(w, outcome.Err(), s) },
@@ -55,7 +55,7 @@ func TestHostileTextStaysText(t *testing.T) {
 			_, _ = w.Write(text)
 		},
 		"run.json": func(w io.Writer, _ Style) {
-			text, _ := RunJSON(converge.Run{ID: evil}, plan, outcome, checks)
+			text, _ := RunJSON(&Account{Cluster: evil, Run: converge.Run{ID: evil}, Plan: plan, Applied: outcome, Checks: checks, Err: errors.New(evil)})
 			_, _ = w.Write(text)
 		},
 		"progress": func(w io.Writer, _ Style) {

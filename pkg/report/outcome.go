@@ -26,6 +26,8 @@ const (
 	StateBlocked HostState = "blocked"
 	// StateUnreachable could not be looked at.
 	StateUnreachable HostState = "unreachable"
+	// StateSkipped is as it was: none of its changes was begun.
+	StateSkipped HostState = "skipped"
 )
 
 // stateOf reads the state from an outcome: a host with an error that began no
@@ -36,6 +38,8 @@ func stateOf(host converge.HostOutcome) HostState {
 		return StateOK
 	case host.Err == nil:
 		return StateChanged
+	case errors.Is(host.Err, errSkipped):
+		return StateSkipped
 	case isBlocked(host.Err):
 		return StateBlocked
 	case len(host.Stages) == 0:
@@ -48,7 +52,7 @@ func (s HostState) tone() tone {
 	switch s {
 	case StateFailed, StateUnreachable:
 		return toneBad
-	case StateBlocked:
+	case StateBlocked, StateSkipped:
 		return toneWarn
 	case StateOK, StateChanged:
 	}
@@ -77,6 +81,8 @@ type outcomeRow struct {
 	hosts   []string
 	state   HostState
 	changed int
+	// planned changes, which are more where the run did not come to its end.
+	planned int
 	least   time.Duration
 	most    time.Duration
 }
@@ -86,9 +92,10 @@ const rowsUpTo = 24
 
 // WriteOutcome writes how a run ended: a table of the hosts, then what failed,
 // in full and one cause on several hosts once, then who was held up by it.
-func WriteOutcome(w io.Writer, outcome *converge.Outcome, style Style) {
+func WriteOutcome(w io.Writer, account *Account, style Style) {
+	outcome := account.Settled()
 	p := newPage(w, style)
-	writeOutcomeTable(p, outcomeRows(outcome))
+	writeOutcomeTable(p, outcomeRows(outcome, account.plannedChanges()))
 	writeOutcomeSummary(p, outcome)
 	var failed, unreachable []problem
 	for _, host := range outcome.Hosts {
@@ -97,7 +104,7 @@ func WriteOutcome(w io.Writer, outcome *converge.Outcome, style Style) {
 			failed = append(failed, problemsOf(host.Host, host.Err)...)
 		case StateUnreachable:
 			unreachable = append(unreachable, problemsOf(host.Host, host.Err)...)
-		case StateOK, StateChanged, StateBlocked:
+		case StateOK, StateChanged, StateBlocked, StateSkipped:
 		}
 	}
 	writeProblems(p, "failed", failed)
@@ -107,16 +114,17 @@ func WriteOutcome(w io.Writer, outcome *converge.Outcome, style Style) {
 }
 
 // outcomeRows joins, where there are many hosts, those with the same end.
-func outcomeRows(outcome *converge.Outcome) []*outcomeRow {
+func outcomeRows(outcome *converge.Outcome, planned map[string]int) []*outcomeRow {
 	many := len(outcome.Hosts) > rowsUpTo
 	var rows []*outcomeRow
 	byKey := map[string]*outcomeRow{}
 	for _, host := range outcome.Hosts {
 		state, took := stateOf(host), spent(host)
-		key := string(state) + strconv.Itoa(host.Changed)
+		left := max(planned[host.Host], host.Changed)
+		key := fmt.Sprint(state, host.Changed, " ", left)
 		row := byKey[key]
 		if row == nil || !many {
-			row = &outcomeRow{state: state, changed: host.Changed, least: took, most: took}
+			row = &outcomeRow{state: state, changed: host.Changed, planned: left, least: took, most: took}
 			byKey[key] = row
 			rows = append(rows, row)
 		}
@@ -127,28 +135,26 @@ func outcomeRows(outcome *converge.Outcome) []*outcomeRow {
 }
 
 func writeOutcomeTable(p *page, rows []*outcomeRow) {
-	names := make([]string, len(rows))
-	width := len("host")
+	names, changes := make([]string, len(rows)), make([]string, len(rows))
+	width, changesWidth := len("host"), 9
 	for i, row := range rows {
-		names[i] = clean(row.hosts[0])
+		names[i], changes[i] = clean(row.hosts[0]), changesMade(row.changed, row.planned)
 		if len(row.hosts) > 1 {
 			names[i] = count(len(row.hosts), "host")
+			if row.planned > 0 {
+				changes[i] += " each"
+			}
 		}
-		width = max(width, columns(names[i]))
+		width, changesWidth = max(width, columns(names[i])), max(changesWidth, len(changes[i]))
 	}
-	const format = "%-11s %9s %13s"
-	p.line(0, 2, span{pad("host", width) + "  " + fmt.Sprintf(format, "state", "changes", "time"), toneDim})
+	p.line(0, 2, span{fmt.Sprintf("%s  %-11s %*s %13s", pad("host", width), "state", changesWidth, "changes", "time"), toneDim})
 	for i, row := range rows {
-		changed, took := strconv.Itoa(row.changed), elapsed(row.most)
-		if len(row.hosts) > 1 && row.changed > 0 {
-			changed += " each"
-		}
+		took := elapsed(row.most)
 		if least := elapsed(row.least); least != took {
 			took = least + " - " + took
 		}
-		text := fmt.Sprintf("%9s %13s", changed, took)
-		p.line(0, 2, span{pad(names[i], width) + "  ", tonePlain},
-			span{fmt.Sprintf("%-11s ", row.state), row.state.tone()}, span{text, tonePlain})
+		p.line(0, 2, span{pad(names[i], width) + "  ", tonePlain}, span{fmt.Sprintf("%-11s ", row.state), row.state.tone()},
+			span{fmt.Sprintf("%*s %13s", changesWidth, changes[i], took), tonePlain})
 	}
 }
 
@@ -158,13 +164,21 @@ func writeOutcomeSummary(p *page, outcome *converge.Outcome) {
 	for _, part := range []struct {
 		n     int
 		state HostState
-	}{{s.Changed, StateChanged}, {s.OK, StateOK}, {s.Failed, StateFailed}, {s.Blocked, StateBlocked}, {s.Unreachable, StateUnreachable}} {
+	}{{s.Changed, StateChanged}, {s.OK, StateOK}, {s.Failed, StateFailed}, {s.Blocked, StateBlocked}, {s.Unreachable, StateUnreachable}, {s.Skipped, StateSkipped}} {
 		if part.n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", part.n, part.state))
 		}
 	}
 	p.line(0, 2, span{fmt.Sprintf("%s: %s; %s in %s", count(s.Hosts, "host"), strings.Join(words, ", "),
 		count(s.Changes, "change"), seconds(s.Seconds)), toneBold})
+}
+
+// changesMade says how many of the planned changes were made.
+func changesMade(made, planned int) string {
+	if made >= planned {
+		return strconv.Itoa(made)
+	}
+	return fmt.Sprintf("%d of %d", made, planned)
 }
 
 func writeProblems(p *page, title string, problems []problem) {
@@ -178,12 +192,14 @@ func writeProblems(p *page, title string, problems []problem) {
 	}
 }
 
-// writeBlocked names the hosts that others held up, by the stage they need.
-func writeBlocked(p *page, outcome *converge.Outcome) {
-	type blockade struct {
-		hosts []string
-		by    string
-	}
+// blockade is hosts that one stage held up.
+type blockade struct {
+	hosts []string
+	by    string
+}
+
+// blockades lists the hosts that others held up, by the stage they need.
+func blockades(outcome *converge.Outcome) []*blockade {
 	var blockades []*blockade
 	byText := map[string]*blockade{}
 	for _, host := range outcome.Hosts {
@@ -206,12 +222,18 @@ func writeBlocked(p *page, outcome *converge.Outcome) {
 		}
 		b.hosts = append(b.hosts, host.Host)
 	}
-	if len(blockades) == 0 {
+	return blockades
+}
+
+// writeBlocked names the hosts that others held up.
+func writeBlocked(p *page, outcome *converge.Outcome) {
+	all := blockades(outcome)
+	if len(all) == 0 {
 		return
 	}
 	p.blank()
 	p.line(0, 2, span{"blocked", toneWarn})
-	for _, b := range blockades {
+	for _, b := range all {
 		p.line(2, 6, span{hostNames(b.hosts), toneBold}, span{": " + b.by, tonePlain})
 	}
 }

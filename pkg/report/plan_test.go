@@ -170,7 +170,7 @@ func TestPlanJSON_RoundTrip(t *testing.T) {
 
 func TestRunJSON_Golden(t *testing.T) {
 	run := converge.Run{ID: "20261124T090000Z-ABCDEF", By: "op@desk", Time: begin, Inventory: sum(9)}
-	got, err := RunJSON(run, secondRun("slave1"), ended(slaves(5)), verified(slaves(2), true))
+	got, err := RunJSON(&Account{Cluster: "kubernetes", Run: run, Plan: secondRun("slave1"), Applied: ended(slaves(5)), Checks: verified(slaves(2), true), Ended: at(30), Exit: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestRunJSON_Golden(t *testing.T) {
 
 func TestRunJSON_NothingDone(t *testing.T) {
 	plan := unreachable(&converge.Plan{Hosts: []converge.HostPlan{{Host: "master"}}}, "slave9")
-	got, err := RunJSON(converge.Run{}, plan, nil, nil)
+	got, err := RunJSON(&Account{Plan: plan})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func TestErrors_KeepsAllOfACommandError(t *testing.T) {
 
 func TestWriteOutcome_ManyHostsAreFewLines(t *testing.T) {
 	for _, n := range []int{200, 1000} {
-		out := text(Style{Width: 80}, func(w io.Writer, s Style) { WriteOutcome(w, ended(slaves(n)), s) })
+		out := text(Style{Width: 80}, func(w io.Writer, s Style) { WriteOutcome(w, &Account{Applied: ended(slaves(n))}, s) })
 		timings := text(Style{Width: 80}, func(w io.Writer, s Style) { WriteTimings(w, ended(slaves(n)), s) })
 		if lines := strings.Count(out, "\n"); lines >= 100 {
 			t.Errorf("outcome of %d hosts has %d lines", n, lines)

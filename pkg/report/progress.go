@@ -18,6 +18,9 @@ type ProgressOptions struct {
 	Size func() (width, height int)
 	// Now is the clock.
 	Now func() time.Time
+	// Resources asks for a line for each resource that is begun, where the style
+	// is not live.
+	Resources bool
 }
 
 // Progress shows how far a run came, from the events it observes: on a terminal
@@ -98,8 +101,14 @@ func (p *Progress) Event(event converge.Event) {
 	if p.style.Live {
 		return
 	}
-	if event.Kind == converge.EventStageDone || event.Kind == converge.EventStageFailed {
+	switch event.Kind {
+	case converge.EventStageDone, converge.EventStageFailed:
 		writeStageEnd(p.w, p.style, p.state, host, event)
+	case converge.EventResourceBegun, converge.EventUploadStarted:
+		if p.options.Resources {
+			writeResourceBegun(p.w, p.style, p.state, event)
+		}
+	case converge.EventStageWaiting, converge.EventStageStarted, converge.EventUploadMoved:
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,27 +32,30 @@ func upload(kind converge.EventKind, host string, bytes, total int64) converge.E
 }
 
 // midway moves a first install on to where each host is at something else.
-func midway(p *Progress, c *clock) {
+func midway(p *Progress, c *clock) { midwayEvents(c, p.Event) }
+
+// midwayEvents are the events of midway.
+func midwayEvents(c *clock, tell func(converge.Event)) {
 	c.now = at(1)
 	for _, host := range []string{"master", "slave1", "slave2", "registry"} {
-		p.Event(event(converge.EventStageStarted, host, "prepare"))
+		tell(event(converge.EventStageStarted, host, "prepare"))
 	}
 	c.now = at(3)
 	for _, host := range []string{"master", "slave1", "slave2", "registry"} {
 		done := event(converge.EventStageDone, host, "prepare")
 		done.Seconds = 2
-		p.Event(done)
+		tell(done)
 	}
-	p.Event(event(converge.EventStageStarted, "slave1", "slave-programs"))
-	p.Event(upload(converge.EventUploadStarted, "slave1", 0, 74_100_000))
+	tell(event(converge.EventStageStarted, "slave1", "slave-programs"))
+	tell(upload(converge.EventUploadStarted, "slave1", 0, 74_100_000))
 	c.now = at(4)
-	p.Event(upload(converge.EventUploadMoved, "slave1", 40_000_000, 74_100_000))
+	tell(upload(converge.EventUploadMoved, "slave1", 40_000_000, 74_100_000))
 	waiting := event(converge.EventStageWaiting, "slave2", "node")
 	waiting.Waits = []string{"control-plane"}
-	p.Event(waiting)
+	tell(waiting)
 	begun := event(converge.EventResourceBegun, "master", "control-plane")
 	begun.Resource = resource.ID{Kind: "service", Name: "kube-apiserver.service"}
-	p.Event(begun)
+	tell(begun)
 	c.now = at(5.5)
 }
 
@@ -195,5 +200,67 @@ func TestProgress_IsSafeForConcurrentUse(t *testing.T) {
 	}
 	if !strings.HasSuffix(out.buffer.String(), showCursor) {
 		t.Error("the cursor stays hidden")
+	}
+}
+
+func TestProgress_ResourcesAreLinesWhenAskedFor(t *testing.T) {
+	var out bytes.Buffer
+	c := &clock{begin}
+	midway(NewProgressWith(&out, Style{}, firstInstall(), ProgressOptions{Now: c.Now, Resources: true}), c)
+	for _, want := range []string{"begun    service kube-apiserver.service\n", "upload   artifact /usr/local/bin/kubelet, 74.1 MB\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestProgress_StaysInPlaceWhenTheTerminalIsResized(t *testing.T) {
+	for _, hosts := range []int{3, 1000} {
+		c := &clock{begin}
+		width := 120
+		terminal := newTerminal(t, width)
+		fmt.Fprint(terminal, "$ provision\r\n")
+		p := NewProgressWith(terminal, Style{Live: true}, secondRun(slaves(hosts)...), ProgressOptions{
+			Size: func() (int, int) { return width, 24 }, Now: c.Now,
+		})
+		for _, next := range []int{120, 61, 40, 132, 80} {
+			width = next
+			terminal.resize(width)
+			p.draw()
+			fresh := newTerminal(t, width)
+			q := &Progress{w: fresh, style: p.style, options: p.options, state: p.state}
+			q.draw()
+			if got, want := terminal.String(), "$ provision\n"+fresh.String(); got != want {
+				t.Errorf("%d hosts at %d columns: got\n%s\nwant\n%s", hosts, width, got, want)
+			}
+		}
+	}
+}
+
+// TestProgress_StagesStayInTheirOrder keeps lines from changing places while
+// hosts move on.
+func TestProgress_StagesStayInTheirOrder(t *testing.T) {
+	state := newProgressState(firstInstall(), begin)
+	// The first host is furthest: its stage comes last all the same.
+	for host, stage := range map[string]string{"master": "control-plane", "slave1": "node", "slave2": "slave-programs", "registry": "prepare"} {
+		state.host(host).note(event(converge.EventStageStarted, host, stage), begin)
+	}
+	var got []string
+	for _, line := range (liveView{width: 80, height: 24, now: begin}).stageLines(state, 22) {
+		got = append(got, strings.TrimSpace(line[0].text))
+	}
+	if want := stageOrder(firstInstall()); !slices.IsSortedFunc(got, func(a, b string) int { return slices.Index(want, a) - slices.Index(want, b) }) || len(got) != 4 {
+		t.Errorf("got %q, want them in the order of %q", got, want)
+	}
+}
+
+// BenchmarkProgress_Draw1000Hosts is done ten times a second.
+func BenchmarkProgress_Draw1000Hosts(b *testing.B) {
+	p := NewProgressWith(io.Discard, Style{Live: true}, secondRun(slaves(1000)...), ProgressOptions{Size: func() (int, int) { return 80, 24 }})
+	for i, name := range slaves(1000) {
+		p.Event(event(converge.EventStageStarted, name, []string{"node", "prepare-slave"}[i%2]))
+	}
+	for b.Loop() {
+		p.draw()
 	}
 }

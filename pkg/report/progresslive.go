@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -182,8 +184,10 @@ func (v liveView) stageLines(state *progressState, room int) [][]span {
 		}
 		s.add(h)
 	}
+	slices.SortStableFunc(stages, func(a, b *stageCounts) int { return cmp.Compare(state.order[a.name], state.order[b.name]) })
 	var lines [][]span
 	for i, s := range stages {
+		slices.Sort(s.waits)
 		if len(lines) == room-1 && i < len(stages)-1 {
 			return append(lines, v.join([]span{{"and " + count(len(stages)-i, "more stage"), toneDim}}, ""))
 		}

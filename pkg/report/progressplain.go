@@ -40,3 +40,16 @@ func firstLine(event converge.Event) string {
 	}
 	return strings.TrimPrefix(problems[0].headline, "stage "+event.Stage+": ")
 }
+
+// writeResourceBegun writes the line of a resource, or an upload, that is begun.
+func writeResourceBegun(w io.Writer, style Style, state *progressState, event converge.Event) {
+	name := pad(clean(event.Host), min(state.nameWidth, longestName))
+	stage := pad(clean(event.Stage), state.stageWidth)
+	text := "begun    " + event.Resource.String()
+	if event.Kind == converge.EventUploadStarted {
+		text = "upload   " + event.Resource.String() + ", " + megabytes(event.Total)
+	}
+	p := newPage(w, style)
+	p.line(0, 2, span{name + "  " + stage + "  ", tonePlain}, span{text, toneDim})
+	p.flush()
+}

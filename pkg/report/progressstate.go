@@ -13,6 +13,8 @@ type progressState struct {
 	began  time.Time
 	hosts  []*hostProgress
 	byName map[string]*hostProgress
+	// order is where each stage stands, so that it stands there all the time.
+	order map[string]int
 	// nameWidth and stageWidth are the widest name of a host and of a stage.
 	nameWidth  int
 	stageWidth int
@@ -58,7 +60,10 @@ type hostProgress struct {
 }
 
 func newProgressState(plan *converge.Plan, now time.Time) *progressState {
-	s := &progressState{began: now, byName: map[string]*hostProgress{}}
+	s := &progressState{began: now, byName: map[string]*hostProgress{}, order: map[string]int{}}
+	for i, name := range stageOrder(plan) {
+		s.order[name] = i + 1
+	}
 	for _, host := range plan.Hosts {
 		changes := len(host.Changes())
 		if host.Err != nil || changes == 0 {

@@ -14,14 +14,25 @@ const RunFormat = "provision.run/1"
 // and what the verification found.
 type RunDocument struct {
 	// Format is RunFormat.
-	Format  string       `json:"format"`
+	Format string `json:"format"`
+	// Cluster is the cluster's name.
+	Cluster string       `json:"cluster,omitempty"`
 	Run     converge.Run `json:"run"`
-	Summary RunSummary   `json:"summary"`
+	// Ended is when the run did, Exit its exit code, and Error what ended it,
+	// besides what failed on single hosts.
+	Ended   time.Time  `json:"ended,omitzero"`
+	Exit    int        `json:"exit"`
+	Error   string     `json:"error,omitempty"`
+	Summary RunSummary `json:"summary"`
 	// Hosts are in the inventory's order.
 	Hosts []RunHost `json:"hosts"`
 	// Verification is absent when the cluster was not verified.
 	Verification *VerifyDocument `json:"verification,omitempty"`
-	Plan         PlanDocument    `json:"plan"`
+	// CriticalPath is what the end of the run waited for, first things first.
+	CriticalPath []PathStep `json:"criticalPath"`
+	// SlowestSteps are the resources that took longest.
+	SlowestSteps []Step       `json:"slowestSteps"`
+	Plan         PlanDocument `json:"plan"`
 }
 
 // RunSummary counts hosts by how the run ended on them.
@@ -32,6 +43,8 @@ type RunSummary struct {
 	Failed      int `json:"failed"`
 	Blocked     int `json:"blocked"`
 	Unreachable int `json:"unreachable"`
+	// Skipped have planned changes, of which none was begun.
+	Skipped int `json:"skipped"`
 	// Changes were made, on all hosts together.
 	Changes int `json:"changes"`
 	// Seconds are from the first stage's start to the last one's end.
@@ -63,32 +76,32 @@ type RunStage struct {
 	End     time.Time `json:"end"`
 }
 
-// NewRunDocument is the document of a run. outcome is nil when there was
-// nothing to do, checks are nil when nothing was verified.
-func NewRunDocument(run converge.Run, plan *converge.Plan, outcome *converge.Outcome, checks []Check) RunDocument {
-	if outcome == nil {
-		outcome = untouched(plan)
+// slowestSteps is how many steps are told of.
+const slowestSteps = 20
+
+// NewRunDocument is the document of a run.
+func NewRunDocument(account *Account) RunDocument {
+	outcome, plan := account.Settled(), account.Plan
+	if plan == nil {
+		plan = &converge.Plan{}
 	}
-	document := RunDocument{Format: RunFormat, Run: run, Hosts: []RunHost{}, Plan: NewPlanDocument(plan)}
-	if checks != nil {
-		verification := Checks(checks)
+	document := RunDocument{
+		Format: RunFormat, Cluster: account.Cluster, Run: account.Run, Ended: account.Ended,
+		Exit: account.Exit, Error: errorText(account.Err),
+		Summary: summarize(outcome), Hosts: []RunHost{},
+		CriticalPath: criticalPath(plan, outcome),
+		SlowestSteps: account.Steps.Slowest(slowestSteps),
+		Plan:         NewPlanDocument(plan),
+	}
+	if account.Checks != nil {
+		verification := Checks(account.Checks)
 		document.Verification = &verification
 	}
-	document.Summary = summarize(outcome)
 	begin, _ := runTimes(outcome)
 	for _, host := range outcome.Hosts {
 		document.Hosts = append(document.Hosts, newRunHost(host, begin))
 	}
 	return document
-}
-
-// untouched is the outcome of a plan without changes.
-func untouched(plan *converge.Plan) *converge.Outcome {
-	outcome := &converge.Outcome{}
-	for _, host := range plan.Hosts {
-		outcome.Hosts = append(outcome.Hosts, converge.HostOutcome{Host: host.Host, Err: host.Err})
-	}
-	return outcome
 }
 
 func runTimes(outcome *converge.Outcome) (begin, end time.Time) {
@@ -142,6 +155,8 @@ func summarize(outcome *converge.Outcome) RunSummary {
 			s.Blocked++
 		case StateUnreachable:
 			s.Unreachable++
+		case StateSkipped:
+			s.Skipped++
 		}
 	}
 	return s
@@ -150,7 +165,5 @@ func summarize(outcome *converge.Outcome) RunSummary {
 // milliseconds are seconds to the third decimal.
 func milliseconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
 
-// RunJSON is a run as a RunDocument, indented; see NewRunDocument.
-func RunJSON(run converge.Run, plan *converge.Plan, outcome *converge.Outcome, checks []Check) ([]byte, error) {
-	return marshal(NewRunDocument(run, plan, outcome, checks))
-}
+// RunJSON is a run as a RunDocument, indented.
+func RunJSON(account *Account) ([]byte, error) { return marshal(NewRunDocument(account)) }

@@ -85,6 +85,23 @@ func (t *terminal) control(parameter, final string) {
 	}
 }
 
+// resize changes the width as terminals do that wrap again: a line that no
+// longer fits goes on in the next row.
+func (t *terminal) resize(width int) {
+	var rows [][]rune
+	row := 0
+	for i, line := range t.rows {
+		if i == t.row {
+			row = len(rows)
+		}
+		for len(line) > width {
+			rows, line = append(rows, line[:width:width]), line[width:]
+		}
+		rows = append(rows, line)
+	}
+	t.rows, t.row, t.width = rows, row, width
+}
+
 func (t *terminal) String() string {
 	lines := make([]string, len(t.rows))
 	for i, row := range t.rows {

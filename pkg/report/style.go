@@ -48,7 +48,7 @@ func detectStyle(width int, getenv func(string) string) Style {
 // terminalSize is the size of the terminal behind a writer, zeros when there is
 // none.
 func terminalSize(w io.Writer) (width, height int) {
-	file, ok := w.(*os.File)
+	file, ok := w.(interface{ Fd() uintptr }) // a file, or what stands for one
 	if !ok {
 		return 0, 0
 	}
