@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -126,4 +127,44 @@ func TestOrphan_HostThatDropsARoleLosesWhatItBrought(t *testing.T) {
 	}
 	s.sh(t, "registry", "rm -r /etc/kubernetes")
 	s.sh(t, "master", "kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig delete node registry")
+}
+
+// What a run changed is told by history, and brought back by rollback, which the
+// next plan sees.
+func TestHistory_RunIsToldAndRolledBack(t *testing.T) {
+	s := cluster(t)
+	s.rewrite(t, []string{"slave1", "slave2"}, "  scheduler: {extraArgs: {v: 1}}\n")
+	s.must(t, 0, "apply", "--skip-verify")
+	var history struct {
+		Format string
+		Hosts  []struct {
+			Host string
+			Runs []struct {
+				ID, By  string
+				Changes []struct{ Resource, Action, Cause string }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(s.must(t, 0, "history", "-o", "json").stdout), &history); err != nil {
+		t.Fatal(err)
+	}
+	runs := history.Hosts[0].Runs
+	last := runs[len(runs)-1]
+	if len(last.Changes) != 2 || last.Changes[0].Resource != "file /etc/kubernetes/scheduler" || history.Format != "provision.history/1" {
+		t.Fatalf("history: %+v", last)
+	}
+	if text := s.must(t, 0, "history").stdout; !strings.Contains(text, last.ID) || !strings.Contains(text, last.By) {
+		t.Errorf("history:\n%s", text)
+	}
+	s.must(t, 0, "rollback", "--run", last.ID)
+	if args := s.sh(t, "master", `tr '\0' ' ' </proc/$(pidof kube-scheduler)/cmdline`); strings.Contains(args, "--v=1") {
+		t.Errorf("kube-scheduler runs as %s", args)
+	}
+	want := []string{"master: update file /etc/kubernetes/scheduler (change)", "master: restart service kube-scheduler.service (follows)"}
+	if diff := cmp.Diff(want, s.planned(t)); diff != "" {
+		t.Error(diff)
+	}
+	if r := s.must(t, 1, "rollback", "--run", last.ID); !strings.Contains(r.stderr, "roll that one back first") {
+		t.Errorf("a second time:\n%s", r.stderr)
+	}
 }

@@ -19,7 +19,7 @@ written=
 forgotten=
 reload=no
 removed=no
-resource=
+stays=no
 
 fail() {
 	echo "$*" >&2
@@ -82,7 +82,7 @@ do_write() {
 	set +C
 	do_attributes "$temp" "$2" "$3" "$4"
 	written=$written$1$newline
-	case $resource in "authority "*) forgotten=$forgotten$1$newline ;; esac
+	[ "$stays" = no ] || forgotten=$forgotten$1$newline
 }
 
 flush() { sync -- "$@" 2>/dev/null || sync; }
@@ -324,7 +324,7 @@ while :; do
 	done
 	case $verb in
 	begin)
-		resource=$1
+		stays=${4:-no}
 		printf 'begin %s\n' "$1"
 		[ $# -lt 3 ] || note "did $2 $3 $1"
 		;;

@@ -11,6 +11,7 @@ umask 077
 exec 3<&0 </dev/null
 home=/var/lib/provision
 run=/run/provision
+uploads=/var/tmp
 # The seconds of silence after which provision is taken for dead, the sum of the
 # record that the run was planned from, and who runs it.
 silence=$1 seen=$2 id=$3 by=$4 since=$5
@@ -136,12 +137,21 @@ release() {
 	rm -f -- "$run/$id.script"
 }
 
+# What dead runs have uploaded stays while this one may go on with it. The names
+# are those of mktemp(1), and no run but this one is at work here.
+clear_uploads() {
+	for folder in $stale; do
+		[ ! -d "$folder" ] || [ -L "$folder" ] || rm -rf -- "$folder"
+	done
+}
+
 command -v flock >/dev/null || fail "the host has no flock(1), which keeps two runs apart; install util-linux"
 [ -d "$run" ] || mkdir -- "$run"
 exec 9>>"$run/lock"
 acquire
 check_record
 rm -f -- "$run"/*.script # nobody may be ended for what a dead run left
+stale=$(ls -d "$uploads"/provision-?????????? 2>/dev/null) || true
 trap release EXIT
 trap 'exit 1' HUP INT TERM
 printf 'run %s\nby %s\nsince %s\nfrom %s\n' "$id" "$by" "$since" "$(from)" >"$run/lock"
@@ -151,5 +161,5 @@ while :; do
 		exec 9>&-
 		exec timeout "$silence" dd bs=512 count=1 <&3 2>/dev/null
 	) || fail "provision was not heard from for $silence s"
-	[ -n "$sign" ] || exit 0
+	[ -n "$sign" ] || { clear_uploads && exit 0; }
 done

@@ -351,3 +351,37 @@ func TestApplyScript_WithoutTheLockNothingIsDone(t *testing.T) {
 		}
 	})
 }
+
+// What dead runs have uploaded goes with the first run after them that ends; it
+// may have gone on with it.
+func TestGuardScript_UploadsOfDeadRunsGoAtTheEnd(t *testing.T) {
+	t.Parallel()
+	eachShell(t, func(t *testing.T, s *sandbox) {
+		dead, own, other := s.path("uploads/provision-0123456789"), s.path("uploads/provision-abcdefghij"), s.path("uploads/provision-mine")
+		for _, folder := range []string{dead, other} {
+			if err := os.MkdirAll(folder, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		guard := s.guard(t, "30", "-", "one")
+		guard.mustLock()
+		if _, err := os.Stat(dead); err != nil {
+			t.Error("it is gone before the run could go on with it")
+		}
+		if err := os.Mkdir(own, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		_ = guard.stdin.Close()
+		if err := guard.mustEnd(30 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(dead); err == nil {
+			t.Error("it is still there")
+		}
+		for _, folder := range []string{own, other} {
+			if _, err := os.Stat(folder); err != nil {
+				t.Errorf("%s is gone", folder)
+			}
+		}
+	})
+}

@@ -122,8 +122,8 @@ func (r *run) putBack(ctx context.Context, plan *HostPlan, stage *StagePlan, pro
 func (p *progress) revert(plan *HostPlan, failed *StagePlan) (paths []string) {
 	gone := map[resource.ID]bool{}
 	for _, change := range failed.Changes {
-		if _, ok := change.resource.(resource.Authority); ok {
-			continue // others may have been signed by it
+		if change.stays() {
+			continue
 		}
 		gone[change.Resource] = true
 		p.forget(plan, change.Resource)
@@ -145,6 +145,18 @@ func (p *progress) revert(plan *HostPlan, failed *StagePlan) (paths []string) {
 	}
 	p.markAgain(plan, failed, gone, applied)
 	return paths
+}
+
+// stays tells of what never goes back: an authority, by which others may have been
+// signed, and a file that is written once, with which data may have been encrypted.
+func (c Change) stays() bool {
+	switch r := c.resource.(type) {
+	case resource.Authority:
+		return true
+	case resource.File:
+		return r.Once
+	}
+	return false
 }
 
 // forget has the record say of a resource what it did before this run.

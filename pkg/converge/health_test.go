@@ -1,9 +1,14 @@
 package converge
 
 import (
+	"context"
 	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,4 +139,32 @@ func TestEngine_BadChangeIsRolledBackAndAGoodOneConverges(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	noLeftovers(t, s)
+}
+
+// An endpoint is asked through the connection, after the script has ended: what
+// it says counts as much.
+func TestApply_ServiceThatDoesNotAnswerIsRolledBackAndItsOldSelfIsAsked(t *testing.T) {
+	for name, heals := range map[string]bool{"runs with them": true, "does not run with them either": false} {
+		host, seen := restarting("a")
+		service := host.Stages[0].Resources[2].(resource.Service)
+		service.Answers, service.Within = "http://127.0.0.1/healthz", 200*time.Millisecond
+		host.Stages[0].Resources[2] = service
+		connections, hosts := fleetOf([]resource.Host{host})
+		hosts["a"].sick, hosts["a"].reverts = "web.service", "back"
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if back := slices.Contains(hosts["a"].verbs(), "revert"); !back || !heals {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}))
+		t.Cleanup(server.Close)
+		hosts["a"].dial = func(ctx context.Context) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", server.Listener.Addr().String())
+		}
+		err := Apply(t.Context(), NewPlan(now, []resource.Host{host}, map[string]Observation{"a": seen}),
+			Options{Run: Run{ID: "one"}, Hosts: connections, interval: time.Millisecond, settle: time.Nanosecond}).Err()
+		var back *RolledBackError
+		if !errors.As(err, &back) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "500") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -7,7 +7,7 @@
 #   made PATH, directory MODE UID GID PATH     was not there, was there
 #   unit ACTIVE BOOT UNIT, restarted UNIT, stopped UNIT
 #   reverted                                   the stage was put back
-# shellcheck disable=SC2154 # home, newline and resource are of apply.sh
+# shellcheck disable=SC2154 # home, newline and forgotten are of apply.sh
 # shellcheck disable=SC2034 # reload and written too
 
 # The folder of this run's journal; empty where none is kept.
@@ -47,8 +47,8 @@ note() { [ -z "$journal" ] || printf '%s\n' "$*" >>"$journal/log"; }
 
 # keep PATH: notes what stands at a path, and keeps it, before it is changed. A
 # hard link costs nothing: nothing here writes into a file that stands already.
-# The key of an authority never goes back: others may have been signed with the
-# new one.
+# What stays is not kept: the key of an authority, with which others may have been
+# signed, and files that are written once.
 keep() {
 	[ -n "$journal" ] || return 0
 	case $1 in "$home"/*) return 0 ;; esac
@@ -171,6 +171,10 @@ put_back() {
 	while IFS= read -r line; do
 		rest=${line#* }
 		case $line in
+		"unit active disabled "*)
+			keep_unit "${rest##* }"
+			systemctl --quiet disable -- "${rest##* }" || true
+			;;
 		"unit active "* | "unit reloading "*) ;;
 		"unit "*)
 			keep_unit "${rest##* }"

@@ -82,10 +82,17 @@ func TestJournal_FiveRunsAreKept(t *testing.T) {
 	})
 }
 
-func TestJournal_KeyOfAnAuthorityNeverGoesBack(t *testing.T) {
+func TestJournal_WhatStaysNeverGoesBack(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
-	s.mustApply(journaled("one", op("begin", "authority cluster", "create", "new"), resource.WriteOp(s.path("ca.key"), s.attributes("0600"), []byte("key")))...)
+	for change, want := range map[*Change]bool{
+		{resource: resource.Authority{}}: true, {resource: resource.File{Once: true}}: true, {resource: resource.File{}}: false, {resource: resource.Trust{}}: false,
+	} {
+		if change.stays() != want {
+			t.Errorf("%T stays: %v", change.resource, change.stays())
+		}
+	}
+	s.mustApply(journaled("one", op("begin", "authority cluster", "create", "new", "stays"), resource.WriteOp(s.path("ca.key"), s.attributes("0600"), []byte("key")))...)
 	s.mustApply(op("journal", "one", "{}"), op("revert"))
 	if s.read("ca.key") != "key" {
 		t.Error("the key went back")
@@ -145,6 +152,18 @@ func TestRevert_PutsBackTheLastStage(t *testing.T) {
 		}
 		noLeftovers(t, s)
 	})
+}
+
+func TestRevert_UnitThatWasOnlyEnabledIsDisabledAndRunsOn(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	s.write("units/web.service.active", "")
+	s.mustApply(journaled("one", op("unit-load", "web.service"), op("unit-enable", "web.service"))...)
+	s.write("units/calls", "")
+	stdout, stderr, err := s.run(applyScript, stream(t, op("journal", "one", "{}"), op("revert")))
+	if err != nil || stdout != "end\n" || s.read("units/calls") != "disable web.service\n" {
+		t.Errorf("%v: %s%s; systemctl was told %q", err, stdout, stderr, s.read("units/calls"))
+	}
 }
 
 func TestRevert_TellsOfAUnitThatStaysDown(t *testing.T) {

@@ -139,6 +139,7 @@ func (s *sandbox) inside(script string) string {
 	}
 	return strings.NewReplacer(
 		"home=/var/lib/provision", "home="+s.path("home"),
+		"uploads=/var/tmp\n", "uploads="+s.path("uploads")+"\n",
 		"run=/run/provision", "run="+s.path("run"),
 		"PATH=/usr/local/sbin", "PATH="+s.path("bin")+":/usr/local/sbin",
 		"0600 root root", "0600 "+s.user+" "+s.group,

@@ -46,6 +46,9 @@ func (s *script) stage(name string) {
 // installed together: a package manager takes its time each time it is called.
 func (s *script) add(change Change, ops []resource.Op) {
 	begin := resource.Op{Verb: "begin", Args: []string{change.Resource.String(), string(change.Action), string(change.Cause)}}
+	if change.stays() {
+		begin.Args = append(begin.Args, "stays")
+	}
 	s.ops = append(s.ops, begin)
 	for _, op := range ops {
 		if previous := s.lastPackage(); op.Verb == "package" && previous != nil && previous.Args[0] == op.Args[0] {
