@@ -64,7 +64,7 @@ usage or inventory; 130 interrupted.`,
 		}
 		return nil
 	}
-	root.AddCommand(apply, newPlan(f), newRender(f), newVerify(f), newKubeconfig(f), newHistory(f), newRollback(f), newDoctor(f), newHostKeys(f), newInventory(f), newVersion(f))
+	root.AddCommand(apply, newPlan(f), newRender(f), newVerify(f), newKubeconfig(f), newHistory(f), newRollback(f), newAdopt(f), newDoctor(f), newHostKeys(f), newInventory(f), newVersion(f))
 	return root
 }
 

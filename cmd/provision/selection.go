@@ -22,8 +22,13 @@ type selection struct {
 	NoRestart bool `json:"noRestart,omitempty"`
 }
 
-func (s *selection) addFlags(flags *pflag.FlagSet) {
+// addHostFlag adds the flag that is about hosts.
+func (s *selection) addHostFlag(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&s.Limit, "limit", nil, "only these `hosts`: names, addresses, roles (master, slave, registry); * is any text")
+}
+
+func (s *selection) addFlags(flags *pflag.FlagSet) {
+	s.addHostFlag(flags)
 	flags.StringSliceVar(&s.Only, "only", nil, "only these `stages` or resources (\"file /etc/kubernetes/*\"); * is any text")
 	flags.BoolVar(&s.NoRestart, "no-restart", false, "don't stop or restart services that run; the next plan shows what is left")
 }

@@ -82,6 +82,8 @@ const (
 	ActionRemove Action = "remove"
 	// ActionRestore brings back what was there before a run.
 	ActionRestore Action = "restore"
+	// ActionAdopt has the host remember what stands there, and changes nothing.
+	ActionAdopt Action = "adopt"
 )
 
 // Cause is why a resource is not as wanted.
@@ -106,6 +108,8 @@ const (
 	CauseOrphan Cause = "orphan"
 	// CauseRollback is what a run changed that is being rolled back.
 	CauseRollback Cause = "rollback"
+	// CauseAdopted is what the operator says is as it should be.
+	CauseAdopted Cause = "adopted"
 )
 
 // NewPlan compares what is wanted with what was seen. It is a pure function:

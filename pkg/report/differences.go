@@ -55,7 +55,7 @@ func serviceVerb(action converge.Action) (string, bool) {
 	switch action {
 	case converge.ActionStart, converge.ActionRestart, converge.ActionStop:
 		return string(action), true
-	case converge.ActionCreate, converge.ActionUpdate, converge.ActionConfigure, converge.ActionRun, converge.ActionRemove, converge.ActionRestore:
+	case converge.ActionCreate, converge.ActionUpdate, converge.ActionConfigure, converge.ActionRun, converge.ActionRemove, converge.ActionRestore, converge.ActionAdopt:
 	}
 	return "", false
 }

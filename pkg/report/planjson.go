@@ -40,6 +40,8 @@ type CauseCounts struct {
 	Orphan  int `json:"orphan"`
 	// Rollback counts what is brought back; of a rollback's plan only.
 	Rollback int `json:"rollback,omitempty"`
+	// Adopted counts what is remembered as it stands; of an adoption's plan only.
+	Adopted int `json:"adopted,omitempty"`
 }
 
 // PlanHost is what a run will do on one host.
@@ -121,6 +123,8 @@ func countCauses(plan *converge.Plan) CauseCounts {
 				counts.Orphan++
 			case converge.CauseRollback:
 				counts.Rollback++
+			case converge.CauseAdopted:
+				counts.Adopted++
 			}
 		}
 	}

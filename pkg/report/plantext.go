@@ -136,6 +136,8 @@ func actionSymbol(action converge.Action) (string, tone) {
 		return "-", toneBad
 	case converge.ActionRun:
 		return "!", toneNote
+	case converge.ActionAdopt:
+		return "=", toneNote
 	case converge.ActionUpdate, converge.ActionConfigure, converge.ActionRestore:
 	}
 	return "~", toneWarn
@@ -207,6 +209,7 @@ func causeWords(plan *converge.Plan) string {
 		{counts.Renewal, converge.CauseRenewal},
 		{counts.Orphan, converge.CauseOrphan},
 		{counts.Rollback, converge.CauseRollback},
+		{counts.Adopted, converge.CauseAdopted},
 		{counts.Follows, converge.CauseFollows},
 	} {
 		if cause.n > 0 {
