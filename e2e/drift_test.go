@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -113,5 +115,27 @@ func TestDrift_IsSeenAndMended(t *testing.T) {
 				t.Error("plan after the run:", diff)
 			}
 		})
+	}
+}
+
+// Of what somebody edited, plan tells when, and who was on the host.
+func TestDrift_TellsWhenAndWho(t *testing.T) {
+	s := cluster(t)
+	t.Cleanup(func() { s.must(t, 0, "apply", "--skip-verify") })
+	slave1, err := s.lab.Host("slave1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	login := exec.Command("ssh", "-tt", "-i", s.lab.KeyFile, "-o", "UserKnownHostsFile="+s.lab.KnownHostsFile, "root@"+slave1.Addr.String(),
+		"sed -i 's/--config/--v=5 --config/' /etc/kubernetes/proxy")
+	if out, err := login.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	day := s.sh(t, "slave1", "stat -c %Z /etc/kubernetes/proxy | xargs -I{} date -u -d @{} '+%Y-%m-%d %H:%M:%S UTC'")
+	r := s.must(t, 2, "plan")
+	for _, text := range []string{"changed there at " + strings.TrimSpace(day), "last login on slave1: root pts/", s.lab.Gateway.String()} {
+		if !strings.Contains(r.stdout, text) {
+			t.Errorf("plan does not say %q:\n%s", text, r.stdout)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"provision/pkg/resource"
 )
@@ -51,10 +52,10 @@ func parseHost(facts *resource.Facts, lines []string) {
 	for _, line := range lines {
 		key, value, _ := strings.Cut(line, " ")
 		switch key {
-		case "hostname":
-			facts.Hostname = value
-		case "os":
-			facts.OS = strings.Trim(value, `"'`)
+		case "login":
+			if len(facts.Logins) < mostLogins {
+				facts.Logins = append(facts.Logins, strings.Join(strings.Fields(excerpt([]byte(value))), " "))
+			}
 		case "packages":
 			facts.PackageTool = value
 		case "filesystem":
@@ -62,6 +63,9 @@ func parseHost(facts *resource.Facts, lines []string) {
 		}
 	}
 }
+
+// mostLogins is how many probe.sh tells of.
+const mostLogins = 3
 
 // File types in st_mode (inode(7)).
 const (
@@ -71,18 +75,21 @@ const (
 	typeLink      = 0o120000
 )
 
-// parseFiles reads lines of stat's "%f %a %U %G %n".
+// parseFiles reads lines of stat's "%f %a %U %G %Z %n".
 func parseFiles(facts *resource.Facts, lines []string) error {
 	for _, line := range lines {
-		fields := strings.SplitN(line, " ", 5)
-		if len(fields) != 5 {
+		fields := strings.SplitN(line, " ", 6)
+		if len(fields) != 6 {
 			return fmt.Errorf("file %q", line)
 		}
 		raw, err := strconv.ParseUint(fields[0], 16, 32)
-		if err != nil {
+		changed, notTime := strconv.ParseInt(fields[4], 10, 64)
+		if err = errors.Join(err, notTime); err != nil {
 			return fmt.Errorf("file %q: %w", line, err)
 		}
-		fact := resource.FileFact{Type: "other", Mode: fmt.Sprintf("%04o", raw&0o7777), Owner: fields[2], Group: fields[3]}
+		fact := resource.FileFact{
+			Type: "other", Mode: fmt.Sprintf("%04o", raw&0o7777), Owner: fields[2], Group: fields[3], Changed: time.Unix(changed, 0).UTC(),
+		}
 		switch raw & typeMask {
 		case typeRegular:
 			fact.Type = "file"
@@ -91,7 +98,7 @@ func parseFiles(facts *resource.Facts, lines []string) error {
 		case typeLink:
 			fact.Type = "link"
 		}
-		facts.Files[fields[4]] = fact
+		facts.Files[fields[5]] = fact
 	}
 	return nil
 }

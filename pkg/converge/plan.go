@@ -1,6 +1,7 @@
 package converge
 
 import (
+	"slices"
 	"time"
 
 	"github.com/aymanbagabas/go-udiff"
@@ -29,6 +30,8 @@ type Plan struct {
 type HostPlan struct {
 	Host   string      `json:"host"`
 	Stages []StagePlan `json:"stages"`
+	// Logins are the last ones on a host that was changed behind provision's back.
+	Logins []string `json:"logins,omitempty"`
 	// Err tells why nothing is planned: the host could not be looked at.
 	Err error `json:"-"`
 
@@ -60,6 +63,9 @@ type Change struct {
 	Uses []resource.ID `json:"uses,omitempty"`
 	// Diff is a unified diff of a file whose content may be shown.
 	Diff string `json:"diff,omitempty"`
+	// Since is when the host was changed, where drift is in a file: by the host's
+	// clock.
+	Since *time.Time `json:"since,omitempty"`
 
 	resource resource.Resource
 }
@@ -145,6 +151,9 @@ func planHost(now time.Time, host resource.Host, seen Observation, authorities m
 		}
 		plan.Stages = append(plan.Stages, stagePlan)
 	}
+	if slices.ContainsFunc(plan.Changes(), Change.isDrift) {
+		plan.Logins = seen.Facts.Logins
+	}
 	if seen.Err == nil {
 		plan.planOrphans(host.Resources())
 	}
@@ -177,7 +186,25 @@ func compare(r resource.Resource, view resource.View) (Change, bool) {
 	case resource.File:
 		change.Diff = diff(r, view)
 	}
+	if change.isDrift() {
+		change.Since = changedAt(r, view)
+	}
 	return change, true
+}
+
+// isDrift tells whether somebody or something changed the host.
+func (c Change) isDrift() bool { return c.Cause == CauseDrift || c.Cause == CauseBoth }
+
+// changedAt is when the newest of a resource's files was changed, nil where the
+// host can't tell.
+func changedAt(r resource.Resource, view resource.View) *time.Time {
+	var newest *time.Time
+	for _, path := range resource.Paths(r) {
+		if fact, ok := view.Facts.Files[path]; ok && !fact.Changed.IsZero() && (newest == nil || fact.Changed.After(*newest)) {
+			newest = &fact.Changed
+		}
+	}
+	return newest
 }
 
 // service is the changed service, if the change is one of a service that is to

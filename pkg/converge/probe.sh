@@ -23,7 +23,6 @@ next() {
 
 about_host() {
 	echo "== host"
-	echo "hostname $(uname -n)"
 	for tool in apt-get dnf yum; do
 		if command -v "$tool" >/dev/null; then
 			echo "packages $tool"
@@ -31,9 +30,10 @@ about_host() {
 		fi
 	done
 	while read -r first second; do echo "filesystem ${second:-$first}"; done </proc/filesystems
-	[ ! -r /etc/os-release ] || while IFS= read -r line; do
-		case $line in ID=*) echo "os ${line#ID=}" ;; esac
-	done </etc/os-release
+	# Who was there, for when something has been changed: nobody where no last(1) is.
+	last -w -F -n 3 2>/dev/null | while IFS= read -r line; do
+		case $line in '' | reboot* | wtmp*) ;; *) echo "login $line" ;; esac
+	done
 }
 
 # The sum comes first: a record that is replaced meanwhile has another one, and
@@ -52,7 +52,7 @@ about_files() {
 	while next; do
 		if [ -e "$question" ] || [ -L "$question" ]; then set -- "$@" "$question"; fi
 	done
-	[ $# -eq 0 ] || stat -c '%f %a %U %G %n' -- "$@"
+	[ $# -eq 0 ] || stat -c '%f %a %U %G %Z %n' -- "$@"
 }
 
 about_sums() {

@@ -75,8 +75,8 @@ func TestProbeScript_AnswersEveryQuestion(t *testing.T) {
 		if facts.Checks["no"].Status != 3 || facts.Checks["absent"].Status == 0 {
 			t.Errorf("checks: %v", facts.Checks)
 		}
-		if facts.OS == "" || facts.Hostname == "" || !facts.Filesystems["proc"] {
-			t.Errorf("host: %q %q %v", facts.OS, facts.Hostname, facts.Filesystems)
+		if !facts.Filesystems["proc"] {
+			t.Errorf("host: %v", facts.Filesystems)
 		}
 	})
 }

@@ -49,6 +49,8 @@ type PlanHost struct {
 	Host string `json:"host"`
 	// Error tells why the host could not be looked at; nothing is planned then.
 	Error string `json:"error,omitempty"`
+	// Logins are the last ones on a host that was changed behind provision's back.
+	Logins []string `json:"logins,omitempty"`
 	// Stages are all stages of the host in their order, also without changes.
 	Stages []converge.StagePlan `json:"stages"`
 }
@@ -61,7 +63,7 @@ func NewPlanDocument(plan *converge.Plan) PlanDocument {
 		Hosts:   make([]PlanHost, len(plan.Hosts)),
 	}
 	for i, host := range plan.Hosts {
-		document.Hosts[i] = PlanHost{Host: host.Host, Error: errorText(host.Err), Stages: append([]converge.StagePlan{}, host.Stages...)}
+		document.Hosts[i] = PlanHost{Host: host.Host, Error: errorText(host.Err), Logins: host.Logins, Stages: append([]converge.StagePlan{}, host.Stages...)}
 	}
 	return document
 }

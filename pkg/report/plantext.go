@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"provision/pkg/converge"
@@ -32,9 +33,42 @@ func WritePlan(w io.Writer, plan *converge.Plan, style Style, options PlanOption
 		}
 		p.blank()
 	}
+	writeLogins(p, plan)
 	writeUnreachable(p, plan)
 	writeSummary(p, plan, len(groups.bundles) > 0)
 	p.flush()
+}
+
+// sinceWords tell when the one host of an entry was changed behind provision's
+// back.
+func (e *entry) sinceWords() []string {
+	if e.change.Since == nil || len(e.hosts) > 1 {
+		return nil
+	}
+	return []string{"changed there at " + e.change.Since.UTC().Format("2006-01-02 15:04:05 UTC")}
+}
+
+// loginHosts is of how many drifted hosts the last logins are shown: who has
+// changed more than a few has not done it by hand.
+const loginHosts = 3
+
+// writeLogins tells who was on the hosts that were changed.
+func writeLogins(p *page, plan *converge.Plan) {
+	var hosts []converge.HostPlan
+	for _, host := range plan.Hosts {
+		if len(host.Logins) > 0 {
+			hosts = append(hosts, host)
+		}
+	}
+	if len(hosts) == 0 || len(hosts) > loginHosts {
+		return
+	}
+	for _, host := range hosts {
+		for _, login := range host.Logins {
+			p.line(0, 4, span{"last login on " + host.Host + ": " + login, toneDim})
+		}
+	}
+	p.blank()
 }
 
 func writeBundle(p *page, b *bundle) {
@@ -57,7 +91,7 @@ func writeEntry(p *page, e *entry, options PlanOptions) {
 		{e.change.Resource.String(), toneBold},
 		{" " + onHosts(e.hosts, e.of), tonePlain},
 	}
-	detail := strings.Join(e.details, "; ")
+	detail := strings.Join(append(slices.Clone(e.details), e.sinceWords()...), "; ")
 	inline := append(head, span{": " + detail, tonePlain})
 	switch {
 	case detail == "":

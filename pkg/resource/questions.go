@@ -1,6 +1,9 @@
 package resource
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Questions are what one look at a host is to answer. Every answer is found
 // under the same name in Facts.
@@ -51,9 +54,8 @@ func (q *Questions) askSum(path string) {
 
 // Facts are what a look at a host found.
 type Facts struct {
-	// Hostname and OS (the ID of os-release(5)) tell which machine answered.
-	Hostname string
-	OS       string
+	// Logins are the last ones on a terminal, as last(1) tells of them.
+	Logins []string
 	// PackageTool is the package manager found: "apt-get", "dnf", "yum" or "".
 	PackageTool string
 	// Filesystems are the file systems that the kernel can mount now.
@@ -77,6 +79,9 @@ type FileFact struct {
 	Mode  string
 	Owner string
 	Group string
+	// Changed is when content, mode or owner last changed (st_ctime, inode(7)), to
+	// the second and by the host's clock.
+	Changed time.Time
 	// Sum is the SHA-256 of the content in hex, "" when it was not asked for.
 	Sum string
 	// Content was returned because it differs from what was expected.
