@@ -17,7 +17,7 @@ func disturbance(plan *converge.Plan) (services, hosts int) {
 	for _, host := range plan.Hosts {
 		before := services
 		for _, change := range host.Changes() {
-			if change.Disturbs() {
+			if change.Disturbing() {
 				services++
 			}
 		}

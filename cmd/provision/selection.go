@@ -153,6 +153,6 @@ func (s selection) narrow(plan *converge.Plan, selected map[string]bool) *conver
 		only := len(s.Only) == 0 || slices.ContainsFunc(s.Only, func(pattern string) bool {
 			return matches(pattern, stage) || matchesResource(pattern, change.Resource)
 		})
-		return selected[host] && only && (!s.NoRestart || !change.Disturbs())
+		return selected[host] && only && (!s.NoRestart || !change.Disturbing())
 	})
 }

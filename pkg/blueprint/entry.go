@@ -228,6 +228,8 @@ type serviceEntry struct {
 	// Authority names who signed the certificate of an https endpoint.
 	Authority string        `yaml:"authority"`
 	Within    time.Duration `yaml:"within"`
+	// Disturbs says what a restart costs those who use the service.
+	Disturbs text `yaml:"disturbs"`
 }
 
 // resource leaves Uses and Inputs to be linked once all resources of the host
@@ -235,6 +237,7 @@ type serviceEntry struct {
 func (e *serviceEntry) resource(r *renderer, _ *Set, _ Sums) (resource.Resource, error) {
 	return resource.Service{
 		Unit: e.Unit, Stopped: e.Stopped, Ready: r.texts(e.Ready), Answers: r.text(e.Answers), Authority: e.Authority, Within: e.Within,
+		Disturbs: r.text(e.Disturbs),
 	}, nil
 }
 

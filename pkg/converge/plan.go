@@ -61,6 +61,9 @@ type Change struct {
 	Differences []resource.Difference `json:"differences"`
 	// Uses are the changed resources that a service restarts for.
 	Uses []resource.ID `json:"uses,omitempty"`
+	// Disturbs says what the restart or stop of a service that runs costs those who
+	// use it.
+	Disturbs string `json:"disturbs,omitempty"`
 	// Diff is a unified diff of a file whose content may be shown.
 	Diff string `json:"diff,omitempty"`
 	// Since is when the host was changed, where drift is in a file: by the host's
@@ -183,6 +186,9 @@ func compare(r resource.Resource, view resource.View) (Change, bool) {
 	switch r := r.(type) {
 	case resource.Service:
 		change.Uses = r.ChangedUses(view)
+		if change.Disturbing() {
+			change.Disturbs = r.Disturbs
+		}
 	case resource.File:
 		change.Diff = diff(r, view)
 	}

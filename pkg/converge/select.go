@@ -38,6 +38,6 @@ func (s StagePlan) selected(keep func(Change) bool) StagePlan {
 	return s
 }
 
-// Disturbs tells whether the change stops something that runs, for a moment or
+// Disturbing tells whether the change stops something that runs, for a moment or
 // for good.
-func (c Change) Disturbs() bool { return c.Action == ActionRestart || c.Action == ActionStop }
+func (c Change) Disturbing() bool { return c.Action == ActionRestart || c.Action == ActionStop }

@@ -33,6 +33,7 @@ func WritePlan(w io.Writer, plan *converge.Plan, style Style, options PlanOption
 		}
 		p.blank()
 	}
+	writeRestarts(p, groups)
 	writeLogins(p, plan)
 	writeUnreachable(p, plan)
 	writeSummary(p, plan, len(groups.bundles) > 0)
@@ -46,6 +47,34 @@ func (e *entry) sinceWords() []string {
 		return nil
 	}
 	return []string{"changed there at " + e.change.Since.UTC().Format("2006-01-02 15:04:05 UTC")}
+}
+
+// writeRestarts lists the running services that are disturbed, in the order in
+// which that happens, and what it costs. Hosts with the same one take turns.
+func writeRestarts(p *page, groups planGroups) {
+	first := true
+	for _, stage := range groups.stages {
+		for _, e := range stage.entries {
+			if !e.change.Disturbing() {
+				continue
+			}
+			if first {
+				p.line(0, 2, span{"Running services are disturbed, in this order:", toneBold})
+				first = false
+			}
+			text := string(e.change.Action) + " " + e.change.Resource.Name + " " + onHosts(e.hosts, e.of)
+			if len(e.hosts) > 1 {
+				text += ", in turns"
+			}
+			if e.change.Disturbs != "" {
+				text += ": " + e.change.Disturbs
+			}
+			p.line(2, 4, span{text, tonePlain})
+		}
+	}
+	if !first {
+		p.blank()
+	}
 }
 
 // loginHosts is of how many drifted hosts the last logins are shown: who has

@@ -29,6 +29,9 @@ type Service struct {
 	Authority string
 	// Within bounds the wait for Ready and Answers.
 	Within time.Duration
+	// Disturbs says in a few words what a restart costs those who use the service;
+	// "" is nothing worth a word.
+	Disturbs string
 }
 
 var unitPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9:_.@-]*\.(service|socket|target|timer|path|mount|swap)$`)
