@@ -227,7 +227,7 @@ func TestKill_EveryFileIsWholeAndTheNextRunConverges(t *testing.T) {
 			ls -d /var/tmp/provision-* 2>/dev/null
 			flock -n /run/provision/lock true || echo locked
 			ls /run/provision/*.script 2>/dev/null
-			ls /var/lib/provision/runs | grep -vc order | grep -vx 5 || true`)
+			[ $(ls /var/lib/provision/runs | grep -vc order) -le 5 ] || ls /var/lib/provision/runs # a run may be killed before it has one`)
 		if left != "" {
 			t.Errorf("%s: left behind:\n%s", host.Name, left)
 		}
