@@ -141,7 +141,7 @@ func TestFault_DiskFull(t *testing.T) {
 		"where uploads go":      {"mount -t tmpfs -o size=16m none /var/tmp", "there is no room: /var/tmp is to get"},
 		"where files go":        {"mkdir -p /etc/reach && mount -t tmpfs -o size=4k none /etc/reach && { cat /dev/zero >/etc/reach/fill 2>/dev/null || true; }", "No space left on device"},
 		"where programs go":     {"mkdir -p /opt/reach && mount -t tmpfs -o size=16m none /opt/reach", "No space left on device"},
-		"where the record goes": {"mkdir -p /var/lib/provision && mount -t tmpfs -o size=4k none /var/lib/provision && { cat /dev/zero >/var/lib/provision/fill 2>/dev/null || true; }", "No space left on device"},
+		"where the record goes": {"mkdir -p /var/lib/provision && mount -t tmpfs -o size=4k none /var/lib/provision && { cat /dev/zero >/var/lib/provision/fill 2>/dev/null || true; }", "there is no room in /var/lib/provision"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const unmount = "umount /var/tmp /etc/reach /opt/reach /var/lib/provision 2>/dev/null || true"

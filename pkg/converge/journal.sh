@@ -17,10 +17,17 @@ number=0
 restarted=
 ran=no
 
+# What a shell says of a full disk is "I/O error": look before.
+journal_room() {
+	free=$(df -Pk -- "$home" | { read -r _ && read -r _ _ _ free _ && echo "$free"; }) || return 0
+	[ "$free" -ge 1024 ] || fail "there is no room in $home for what this run changes: $free KiB are free, 1024 are needed; make room"
+}
+
 # journal RUN ABOUT: begins the journal of a run, or goes on with it. The five
 # newest are kept. What the list of runs does not name was cut short while it was
 # removed.
 do_journal() {
+	journal_room
 	journal=$home/runs/$1
 	if [ ! -f "$journal/log" ]; then
 		mkdir -p "$home/runs"

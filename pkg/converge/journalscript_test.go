@@ -256,3 +256,20 @@ func TestApplyScript_OnlyAUnitThatRanBeforeIsSick(t *testing.T) {
 		t.Errorf("a restart: %v, %q", err, stdout)
 	}
 }
+
+// A shell's word for a full disk is "I/O error": the run is refused before it
+// touches anything, in words.
+func TestJournal_WithoutRoomNothingIsTouched(t *testing.T) {
+	t.Parallel()
+	eachShell(t, func(t *testing.T, s *sandbox) {
+		if strings.HasSuffix(s.shell[0], "busybox") {
+			t.Skip("its shell prefers its own df")
+		}
+		s.write("file", "old")
+		s.write("bin/df", "#!/bin/sh\necho Filesystem; echo disk 100 100 12 99% /var\n")
+		stderr, err := s.apply(op("journal", "one", "{}"), resource.WriteOp(s.path("file"), s.attributes("0600"), []byte("new")))
+		if err == nil || !strings.Contains(stderr, "there is no room in") || !strings.Contains(stderr, "12 KiB are free") || s.read("file") != "old" {
+			t.Errorf("got %v, %s; the file has %q", err, stderr, s.read("file"))
+		}
+	})
+}
