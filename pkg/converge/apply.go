@@ -139,7 +139,8 @@ func (r *run) emit(event Event) {
 }
 
 // host goes through the stages of one host. Every stage's gate is passed, with
-// the error from the stage that failed on.
+// the error from the stage that failed on, and no turn is left waiting for the
+// host.
 func (r *run) host(ctx context.Context, plan *HostPlan) HostOutcome {
 	outcome := HostOutcome{Host: plan.Host, Stages: []StageTiming{}, Err: plan.Err}
 	progress := newProgress(r.Run, plan)
@@ -162,6 +163,7 @@ func (r *run) host(ctx context.Context, plan *HostPlan) HostOutcome {
 			outcome.Stages = append(outcome.Stages, timing)
 			r.failures.add(plan.Host, err)
 		}
+		r.turns[stage.Name].forgo(plan.Host)
 		r.gates[stage.Name].pass(plan.Host, outcome.Err)
 	}
 	if progress != nil {
@@ -220,10 +222,10 @@ func (r *run) await(ctx context.Context, plan *HostPlan, stage *StagePlan) error
 // takeTurn waits until the host may restart what runs on it.
 func (r *run) takeTurn(ctx context.Context, plan *HostPlan, stage *StagePlan) error {
 	turn := r.turns[stage.Name]
-	if turn.full() {
+	if turn.waits(plan.Host) {
 		r.emit(Event{Kind: EventStageWaiting, Host: plan.Host, Stage: stage.Name, Waits: []string{stage.Name}})
 	}
-	return turn.take(ctx, stage.Name)
+	return turn.take(ctx, stage.Name, plan.Host)
 }
 
 // progress is the record of a host while a run changes it.

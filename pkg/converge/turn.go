@@ -41,11 +41,14 @@ func (l Limit) of(hosts int) int {
 }
 
 // turn lets only so many hosts at the same time go through a stage in which they
-// restart what runs.
+// restart what runs, in the order of the plan.
 type turn struct {
-	places chan struct{}
+	limit  int
 	mutex  sync.Mutex
+	queue  []string // have not had their turn
+	busy   int
 	failed []string
+	moved  chan struct{} // closed when any of the above has changed
 }
 
 // newTurns makes a turn for each stage of the plan.
@@ -53,36 +56,60 @@ func newTurns(plan *Plan, limit Limit) map[string]*turn {
 	if limit == (Limit{}) {
 		limit = defaultLimit()
 	}
-	count := map[string]int{}
+	turns, count := map[string]*turn{}, map[string]int{}
 	for _, host := range plan.Hosts {
 		for _, stage := range host.Stages {
+			t := turns[stage.Name]
+			if t == nil {
+				t = &turn{moved: make(chan struct{})}
+				turns[stage.Name] = t
+			}
 			count[stage.Name]++
+			if len(stage.restarted()) > 0 {
+				t.queue = append(t.queue, host.Host)
+			}
 		}
 	}
-	turns := make(map[string]*turn, len(count))
 	for name, hosts := range count {
-		turns[name] = &turn{places: make(chan struct{}, limit.of(hosts))}
+		turns[name].limit = limit.of(hosts)
 	}
 	return turns
 }
 
-// full tells whether a host that comes now has to wait.
-func (t *turn) full() bool { return len(t.places) == cap(t.places) }
+// due tells whether it is the host's turn, or that of none any more. The caller
+// holds the mutex.
+func (t *turn) due(host string) bool {
+	return len(t.failed) > 0 || t.queue[0] == host && t.busy < t.limit
+}
 
-// take waits for a place. Once a host has failed, those that come after it are
-// not touched.
-func (t *turn) take(ctx context.Context, stage string) error {
-	select {
-	case <-ctx.Done():
-		return fmt.Errorf("wait for other hosts in stage %s: %w", stage, context.Cause(ctx))
-	case t.places <- struct{}{}:
-	}
+// waits tells whether a host that comes now has to wait.
+func (t *turn) waits(host string) bool {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
+	return !t.due(host)
+}
+
+// take waits until it is the host's turn. Once a host has failed, those that
+// come after it are not touched.
+func (t *turn) take(ctx context.Context, stage, host string) error {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	for !t.due(host) {
+		moved := t.moved
+		t.mutex.Unlock()
+		select {
+		case <-ctx.Done():
+			t.mutex.Lock()
+			return fmt.Errorf("wait for other hosts in stage %s: %w", stage, context.Cause(ctx))
+		case <-moved:
+			t.mutex.Lock()
+		}
+	}
 	if len(t.failed) > 0 {
-		<-t.places
 		return &HaltedError{Stage: stage, Hosts: slices.Sorted(slices.Values(t.failed))}
 	}
+	t.busy++
+	t.dequeue(host)
 	return nil
 }
 
@@ -93,7 +120,24 @@ func (t *turn) leave(host string, err error) {
 	if err != nil {
 		t.failed = append(t.failed, host)
 	}
-	<-t.places
+	t.busy--
+	t.dequeue(host)
+}
+
+// forgo lets the others go on without a host that will not take its turn any
+// more.
+func (t *turn) forgo(host string) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.dequeue(host)
+}
+
+// dequeue wakes those that wait, the host not being among them. The caller holds
+// the mutex.
+func (t *turn) dequeue(host string) {
+	t.queue = slices.DeleteFunc(t.queue, func(name string) bool { return name == host })
+	close(t.moved)
+	t.moved = make(chan struct{})
 }
 
 // HaltedError tells that a host was not touched because another one failed in a

@@ -1,10 +1,14 @@
 package converge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"provision/pkg/resource"
 )
@@ -86,6 +90,48 @@ func TestApply_HostsThatRestartWhatRunsTakeTurnsAndHaltAfterAFailure(t *testing.
 		if failed != touched || halted != 4-touched {
 			t.Errorf("limit %+v: %d failed, %d were halted", limit, failed, halted)
 		}
+	}
+}
+
+func TestApply_TurnsAreInTheOrderOfThePlan(t *testing.T) {
+	desired, observed := restartingFleet(6)
+	connections, hosts := fleetOf(desired)
+	hosts["host1"].guardSays = "error no room\n" // it never takes its turn
+	var mutex sync.Mutex
+	var order []string
+	Apply(t.Context(), NewPlan(now, desired, observed), Options{Run: Run{ID: "one"}, Hosts: connections, Observer: func(event Event) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		if event.Kind == EventStageStarted {
+			order = append(order, event.Host)
+		}
+	}})
+	if diff := cmp.Diff([]string{"host0", "host2", "host3", "host4", "host5"}, order); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTurn_HostThatForgoesItHoldsUpNobody(t *testing.T) {
+	first := &turn{limit: 1, queue: []string{"a", "b", "c"}, moved: make(chan struct{})}
+	taken := make(chan error)
+	go func() { taken <- first.take(t.Context(), "web", "c") }()
+	first.forgo("b")
+	if !first.waits("c") {
+		t.Error("c does not wait for a")
+	}
+	first.forgo("a")
+	if err := <-taken; err != nil {
+		t.Error(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	first.queue = []string{"d"}
+	if err := first.take(ended, "web", "d"); !errors.Is(err, context.Canceled) {
+		t.Errorf("with c at work: %v", err)
+	}
+	first.leave("c", nil)
+	if first.waits("d") {
+		t.Error("d waits for nobody")
 	}
 }
 
